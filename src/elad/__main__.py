@@ -1,0 +1,5 @@
+"""`python -m elad` is `elad`."""
+
+from elad.cli import main
+
+main()

@@ -1,0 +1,7 @@
+"""Annotate: what does the student learn from, and at what price."""
+
+from elad.annotate.annotator import Annotator, Bought
+from elad.annotate.rationale import Rationale
+from elad.annotate.revise import Revise
+
+__all__ = ["Annotator", "Bought", "Rationale", "Revise"]

@@ -1,0 +1,149 @@
+"""The verbs that a person types.
+
+Exit codes: 0 the run has come to a stated stop (or the command did its job), 2 a recipe, pool or argument to mend, 3
+the teacher can't be asked, 4 the run folder is in use, of another recipe or damaged, 5 no room on the disk, 130
+Ctrl-C.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from elad.errors import EladError, Interrupted
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A recipe in YAML.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, such as budget.tokens=5000.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="The run folder [runs/NAME]; the same again resumes.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe to a stated stop. The same command again goes on from where it was left."""
+    from elad.ledger import Ledger
+    from elad.loop import distil
+    from elad.progress import shown
+    from elad.recipe import load_recipe
+    from elad.report import markdown, summary
+
+    console = Console(stderr=True, soft_wrap=True)
+    chosen = load_recipe(recipe, overrides or [])
+    where = folder or Path("runs") / chosen.name
+    with shown(console):
+        try:
+            distil(chosen, where)
+        except Interrupted:
+            console.print(f"Stopped. The same command goes on from here: nothing in {where} is lost.", highlight=False)
+            raise
+    with Ledger(where, read_only=True) as ledger:
+        told = summary(ledger)
+    report = where / "report.md"
+    report.write_text(markdown(told), encoding="utf-8")
+    if as_json:
+        _print_json(told)
+    else:
+        _print_table(told)
+        _print(f"stopped: {told['stopped']}\nstudent: {told['result']}\nreport:  {report}")
+
+
+@app.command()
+def status(folder: RunFolder, as_json: AsJson = False) -> None:
+    """Say where a run stands."""
+    told = _summary(folder)
+    if as_json:
+        _print_json(told)
+        return
+    _print_table(told)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(told["questions"].items()))
+    _print(f"stopped: {told['stopped'] or 'not yet'}\nquestions: {states}")
+
+
+@app.command()
+def report(folder: RunFolder, as_json: AsJson = False) -> None:
+    """Tell a run from its ledger, in Markdown."""
+    from elad.report import markdown
+
+    told = _summary(folder)
+    if as_json:
+        _print_json(told)
+    else:
+        _print(markdown(told).rstrip())
+
+
+@app.command()
+def export(
+    folder: RunFolder, to: Annotated[Path, typer.Argument(help="A folder to make.")], as_json: AsJson = False
+) -> None:
+    """Write the student as a Hugging Face directory, with the annotations in TRL's formats."""
+    from elad.export import export as write
+    from elad.ledger import Ledger
+
+    with Ledger(folder, read_only=True) as ledger:
+        counts = write(ledger, to)
+    if as_json:
+        _print_json({"folder": str(to), "annotations": counts})
+    else:
+        _print(f"student: {to}")
+        for name, count in counts.items():
+            _print(f"{to / 'annotations' / name}.jsonl: {count} rows")
+
+
+def main() -> None:
+    """The command `elad`: errors are told in a line, without a traceback."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        app(standalone_mode=False)
+    except EladError as error:
+        Console(stderr=True, soft_wrap=True).print(f"elad: {error}", style="red", markup=False, highlight=False)
+        sys.exit(error.exit_code)
+    except (Interrupted, KeyboardInterrupt):
+        sys.exit(Interrupted.exit_code)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except typer.Abort:
+        sys.exit(Interrupted.exit_code)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's own usage errors can tell themselves
+            raise
+        error.show()
+        sys.exit(2)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    from elad.ledger import Ledger
+    from elad.report import summary
+
+    with Ledger(folder, read_only=True) as ledger:
+        return summary(ledger)
+
+
+def _print_json(told: dict[str, Any]) -> None:
+    _print(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _print(text: str) -> None:
+    typer.echo(text)
+
+
+def _print_table(told: dict[str, Any]) -> None:
+    from elad.report import table
+
+    header, rows = table(told)
+    drawn = Table(*header, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        drawn.add_row(*row)
+    Console(soft_wrap=True).print(drawn)

@@ -1,0 +1,331 @@
+"""What must not be lost: one SQLite file that is the only truth about a run.
+
+It holds every question with its state, every paid call (kept before anything reads it), and the trace of each phase
+of each round: the attempts, the choice, the annotations, the training, the scores, the verdict. WAL with
+synchronous=FULL: what a commit returned from is on disk. A write is one transaction, so a kill leaves all of it or
+nothing of it. One process at a time holds the folder.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, TypeVar
+
+from elad.budget import Usage
+from elad.errors import RunFolderError, StorageError
+from elad.records import Question, Record, State
+
+T = TypeVar("T", bound=Record)
+
+Move = tuple[str, State, str | None]
+"""A question's id, the state that it enters, and the reason, where the state has one."""
+
+VERSION = 1
+FILE = "ledger.sqlite"
+
+ROOM = 4 * 2**20
+"""Bytes that must be free on the disk before a call is made, so that its answer can be kept."""
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE questions (
+    id TEXT PRIMARY KEY, digest TEXT, state TEXT NOT NULL, reason TEXT, body TEXT
+) WITHOUT ROWID;
+CREATE INDEX by_digest ON questions (digest);
+CREATE INDEX by_state ON questions (state);
+CREATE TABLE calls (
+    key TEXT PRIMARY KEY, round INTEGER NOT NULL, question TEXT NOT NULL, request TEXT NOT NULL,
+    bound TEXT NOT NULL, outcome TEXT NOT NULL, reply TEXT, usage TEXT
+) WITHOUT ROWID;
+CREATE TABLE traces (
+    round INTEGER, phase TEXT, body TEXT NOT NULL, PRIMARY KEY (round, phase)
+) WITHOUT ROWID;
+"""
+
+
+class KeptCall(Record):
+    """A call as the ledger holds it. `outcome`: `open` (under way, or its process died), `answered`, or `lost`."""
+
+    key: str
+    outcome: str
+    reply: str | None
+    usage: Usage | None
+
+
+class Ledger:
+    """The open ledger of one run. Use it in a `with` block: that holds and releases the folder."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self.folder = folder
+        self._lock: IO[str] | None = None
+        file = folder / FILE
+        try:
+            if read_only:
+                if not file.is_file():
+                    raise RunFolderError(
+                        f"{folder} is no run folder: it has no {FILE}. Start one with `elad run RECIPE`."
+                    )
+                self._db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock = _hold(folder)
+                self._db = sqlite3.connect(file, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+            self._open_schema(read_only)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.Error):
+                raise _plain(error, file) from error
+            if isinstance(error, OSError):
+                raise StorageError(f"{folder} can't be written: {error.strerror or error}.") from error
+            raise
+        self._db.create_function("lot", 2, _lot, deterministic=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let the folder go."""
+        if hasattr(self, "_db"):
+            self._db.close()
+        if self._lock:
+            self._lock.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of what is written inside is kept, or nothing of it."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise _plain(error, self.folder / FILE) from error
+
+    # -- facts: what is said once of a run --------------------------------------------------------------------------
+
+    def fact(self, name: str) -> str | None:
+        """A fact of the run, or None when it has not been stated."""
+        row = self._read("SELECT value FROM facts WHERE name = ?", name).fetchone()
+        return str(row[0]) if row else None
+
+    def state_fact(self, name: str, value: str) -> None:
+        """Keep a fact; stating it again replaces it."""
+        with self.write() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    # -- questions and their states ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def admission(self) -> Iterator["Admission"]:
+        """Let questions in, all of them or none."""
+        with self.write() as db:
+            yield Admission(db)
+
+    def questions(self, state: State) -> list[Question]:
+        """All questions in a state, ordered by id: for the held-out ones, not for a pool of millions."""
+        rows = self._read("SELECT body FROM questions WHERE state = ? AND body IS NOT NULL ORDER BY id", state)
+        return [Question.model_validate_json(row[0]) for row in rows]
+
+    def draw(self, lot: str, count: int) -> list[Question]:
+        """A uniform sample without replacement of the pooled questions, in random order.
+
+        Each question's lot follows from `lot` and its id alone, so the draw does not depend on the pool's order.
+        SQLite keeps only the best `count` while it reads, so a pool of millions is never in memory.
+        """
+        rows = self._read(
+            "SELECT body FROM questions WHERE state = 'pooled' ORDER BY lot(?, id), id LIMIT ?", lot, count
+        )
+        return [Question.model_validate_json(row[0]) for row in rows]
+
+    def counts(self) -> dict[State, int]:
+        """How many questions are in each state; the numbers add up to all that came in."""
+        rows = self._read("SELECT state, count(*) FROM questions GROUP BY state")
+        return dict(rows.fetchall())
+
+    def unusable(self, most: int = 10) -> list[tuple[str, str]]:
+        """Some of the questions that were set aside: (id, reason), ordered by id."""
+        return self._read(
+            "SELECT id, reason FROM questions WHERE state = 'unusable' ORDER BY id LIMIT ?", most
+        ).fetchall()
+
+    # -- calls: paid work, kept before it is read -------------------------------------------------------------------
+
+    def call(self, key: str) -> KeptCall | None:
+        """A call by its key, whatever its outcome."""
+        row = self._read("SELECT key, outcome, reply, usage FROM calls WHERE key = ?", key).fetchone()
+        if row is None:
+            return None
+        usage = Usage.model_validate_json(row[3]) if row[3] else None
+        return KeptCall(key=row[0], outcome=row[1], reply=row[2], usage=usage)
+
+    def open_call(self, key: str, round: int, question: str, request: str, bound: Usage) -> None:
+        """Keep the intent to call, with what it may cost at most, and mark the question as asked.
+
+        Raises StorageError when the disk has no room to keep an answer.
+        """
+        if shutil.disk_usage(self.folder).free < ROOM:
+            raise StorageError(f"less than {ROOM // 2**20} MiB are free at {self.folder}; {_MAKE_ROOM}")
+        with self.write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, 'open', NULL, NULL)",
+                (key, round, question, request, bound.model_dump_json()),
+            )
+            self._move(db, [(question, "asked", None)])
+
+    def settle_call(self, key: str, reply: str, usage: Usage) -> None:
+        """Keep the raw answer and what it cost, before anything reads it."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE calls SET outcome = 'answered', reply = ?, usage = ? WHERE key = ?",
+                (reply, usage.model_dump_json(), key),
+            )
+
+    def close_open_calls(self, *, may_have_been_billed: bool) -> int:
+        """Deal with the calls that a dead process left open; returns how many there were.
+
+        Where somebody else's meter runs, their answers may have been billed: they are `lost` and count at their
+        bound. A teacher that runs in this process died with it and cost nothing: they are forgotten.
+        """
+        with self.write() as db:
+            if may_have_been_billed:
+                sql = "UPDATE calls SET key = key || '/lost/' || hex(randomblob(8)), outcome = 'lost', usage = bound"
+            else:
+                sql = "DELETE FROM calls"
+            return db.execute(f"{sql} WHERE outcome = 'open'").rowcount
+
+    def spent(self, up_to: int | None = None) -> Usage:
+        """What was settled (lost calls at their bound), by the whole run or up to the end of a round."""
+        rows = self._read("SELECT usage FROM calls WHERE usage IS NOT NULL AND (?1 IS NULL OR round <= ?1)", up_to)
+        return sum((Usage.model_validate_json(row[0]) for row in rows), Usage())
+
+    # -- rounds -----------------------------------------------------------------------------------------------------
+
+    def trace(
+        self,
+        round: int,
+        phase: str,
+        kind: type[T],
+        compute: Callable[[], T],
+        states: Callable[[T], Iterable[Move]] = lambda _: (),
+    ) -> T:
+        """The outcome of a phase: what was kept of it, or else what `compute` gives, kept before it is returned.
+
+        The states into which the outcome puts questions are written with it, in one transaction.
+        """
+        kept = self.traced(round, phase, kind)
+        if kept is not None:
+            return kept
+        outcome = compute()
+        with self.write() as db:
+            db.execute("INSERT INTO traces VALUES (?, ?, ?)", (round, phase, outcome.model_dump_json()))
+            self._move(db, states(outcome))
+        return outcome
+
+    def traced(self, round: int, phase: str, kind: type[T]) -> T | None:
+        """The outcome of a phase that was kept, or None."""
+        row = self._read("SELECT body FROM traces WHERE round = ? AND phase = ?", round, phase).fetchone()
+        return kind.model_validate_json(row[0]) if row else None
+
+    def last_round(self, phase: str) -> int:
+        """The last round in which a phase left its trace; 0 when none has."""
+        return int(self._read("SELECT coalesce(max(round), 0) FROM traces WHERE phase = ?", phase).fetchone()[0])
+
+    # -- below the surface ------------------------------------------------------------------------------------------
+
+    def _open_schema(self, read_only: bool) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and not read_only:
+            with self.write() as db:
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {VERSION}")
+        elif version != VERSION:
+            raise RunFolderError(
+                f"{self.folder / FILE} is of ledger version {version}; this version of elad reads {VERSION}. "
+                "Use the version of elad that made the run, or another run folder."
+            )
+
+    def _read(self, sql: str, *values: object) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise _plain(error, self.folder / FILE) from error
+
+    def _move(self, db: sqlite3.Connection, moves: Iterable[Move]) -> None:
+        rows = [(state, reason, id) for id, state, reason in moves]
+        db.executemany("UPDATE questions SET state = ?, reason = ? WHERE id = ?", rows)
+
+
+class Admission:
+    """The door for questions, open within one transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def known(self, *, id: str | None = None, digest: str | None = None) -> tuple[str, State] | None:
+        """The id and state of a question with this id or this content, if one is in."""
+        column, value = ("id", id) if id is not None else ("digest", digest)
+        row = self._db.execute(f"SELECT id, state FROM questions WHERE {column} = ?", (value,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def count(self, state: State) -> int:
+        """How many questions are in a state."""
+        return int(self._db.execute("SELECT count(*) FROM questions WHERE state = ?", (state,)).fetchone()[0])
+
+    def add(
+        self, id: str, digest: str | None, state: State, reason: str | None = None, question: Question | None = None
+    ) -> None:
+        """Let a question in; one that is set aside unread has no body and no digest."""
+        body = question.model_dump_json() if question else None
+        self._db.execute("INSERT INTO questions VALUES (?, ?, ?, ?, ?)", (id, digest, state, reason, body))
+
+
+_MAKE_ROOM = "free some and run the same command again: it goes on from here and buys nothing twice."
+
+
+def _lot(lot: str, id: str) -> bytes:
+    return hashlib.sha256(f"{lot}/{id}".encode()).digest()
+
+
+def _hold(folder: Path) -> IO[str]:
+    """Lock the folder for this process; the lock falls with the process, however it ends."""
+    holder = open(folder / "lock", "a+")  # noqa: SIM115 - held for as long as the ledger is open
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder.seek(0)
+        pid = holder.read().strip() or "unknown"
+        holder.close()
+        raise RunFolderError(
+            f"{folder} is in use by another process (number {pid}). Wait for it, end it, or name another run folder."
+        ) from None
+    holder.truncate(0)
+    holder.write(str(os.getpid()))
+    holder.flush()
+    return holder
+
+
+def _plain(error: sqlite3.Error, file: Path) -> RunFolderError | StorageError:
+    said = str(error)
+    if "disk is full" in said or "disk I/O error" in said or "readonly" in said:
+        return StorageError(f"{file} can't be written ({said}); {_MAKE_ROOM}")
+    return RunFolderError(
+        f"{file} can't be read as a ledger ({said}). Restore it from a copy, or start another run folder."
+    )

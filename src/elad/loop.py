@@ -1,0 +1,179 @@
+"""The loop: attempt, select, annotate, keep, train, evaluate, sufficient?
+
+Every phase leaves its trace in the ledger before the next begins, and a phase that has left one is not done again. So
+the same function starts a run, resumes it after any interruption, and does nothing on one that is finished.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from elad.annotate import Bought
+from elad.errors import RunFolderError, StorageError
+from elad.evaluate import Scores, evaluate
+from elad.keep import Kept
+from elad.ledger import Ledger
+from elad.pool import admit
+from elad.progress import say
+from elad.recipe import Recipe, differences
+from elad.records import Attempt, Question, Record
+from elad.student import Fitted, Student, weights_digest
+from elad.sufficiency import Round, Sufficiency
+from elad.teacher import Desk
+from elad.train import Lesson
+
+
+class Attempts(Record):
+    """What the student wrote about a round's candidates, in the order in which they were drawn."""
+
+    attempts: tuple[Attempt, ...]
+
+
+class Choice(Record):
+    """The questions that are paid for: drawn for the audit, and chosen by the selector."""
+
+    audited: tuple[str, ...]
+    selected: tuple[str, ...]
+
+
+class Trained(Record):
+    """A round's training, and the SHA-256 of the weights that came of it."""
+
+    fitted: Fitted
+    weights: str
+
+
+class _Run(NamedTuple):
+    recipe: Recipe
+    ledger: Ledger
+    desk: Desk
+    student: Student
+    held_out: list[Question]
+
+
+def distil(recipe: Recipe, folder: Path) -> str:
+    """Run a recipe in a folder to a stated stop, and return why it stopped. Raises EladError."""
+    with Ledger(folder) as ledger:
+        claim(ledger, recipe)
+        if reason := stopped(ledger):
+            return reason
+        admit(ledger, recipe.pool, recipe.held_out)
+        student = recipe.student.load(last_student(ledger))
+        desk = Desk(recipe.teacher, ledger, recipe.budget)
+        run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))
+        scores = ledger.trace(0, "evaluate", Scores, lambda: evaluate(student, run.held_out))
+        rounds: list[Round] = []
+        while True:
+            rounds.append(_round(run, rounds, rounds[-1].after if rounds else scores))
+            verdict = ledger.trace(len(rounds), "stop", Sufficiency, lambda: _verdict(recipe, rounds))
+            if verdict.reason:
+                return verdict.reason
+
+
+def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
+    """One turn of the loop. What a phase needs is what the phases before it have left."""
+    recipe, ledger, desk, student, held_out = run
+    number = len(earlier) + 1
+    seed = f"{recipe.seed}/{number}"
+    trace = partial(ledger.trace, number)
+    say(f"round {number}")
+
+    attempts = trace("attempt", Attempts, lambda: _attempt(run, seed)).attempts
+    choice = trace("select", Choice, lambda: _choose(recipe, attempts, seed), _are_selected)
+    chosen = [a for a in attempts if a.question.id in {*choice.audited, *choice.selected}]
+    bought = trace(
+        "annotate",
+        Bought,
+        lambda: recipe.annotate.annotate(desk, number, chosen, frozenset(choice.audited)),
+        _are_annotated,
+    )
+    kept = trace("keep", Kept, lambda: recipe.keep.keep(bought.annotations)).ids
+    new = [annotation for annotation in bought.annotations if annotation.question.id in kept]
+    lesson = Lesson(new, [annotation for round in earlier for annotation in round.kept], attempts)
+    trace("train", Trained, lambda: _train(run, lesson, number, seed))
+    after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
+    return Round(number, bought, new, before, after)
+
+
+def _attempt(run: _Run, seed: str) -> Attempts:
+    drawn = run.ledger.draw(seed, run.recipe.rounds.candidates)
+    return Attempts(attempts=tuple(run.student.attempt(drawn, run.recipe.select.needs, seed)))
+
+
+def _choose(recipe: Recipe, attempts: Sequence[Attempt], seed: str) -> Choice:
+    """The audit is the head of the draw, which is a uniform sample; the selector has the rest of it to choose from."""
+    size = recipe.rounds
+    audited = attempts[: min(size.batch, math.ceil(size.batch * size.audit))]
+    selected = recipe.select.choose(attempts[len(audited) :], size.batch - len(audited), seed)
+    return Choice(audited=tuple(attempt.question.id for attempt in audited), selected=tuple(selected))
+
+
+def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
+    fitted = run.recipe.train.train(run.student, lesson, seed)
+    return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, number)))
+
+
+def _verdict(recipe: Recipe, rounds: Sequence[Round]) -> Sufficiency:
+    reasons = [reason for rule in recipe.stop if (reason := rule.reason(rounds))]
+    return Sufficiency(reason="; ".join(reasons) or None)
+
+
+def _are_selected(choice: Choice) -> list[tuple[str, str, str | None]]:
+    return [(id, "selected", None) for id in (*choice.audited, *choice.selected)]
+
+
+def _are_annotated(bought: Bought) -> list[tuple[str, str, str | None]]:
+    return [
+        *((annotation.question.id, "annotated", None) for annotation in bought.annotations),
+        *((id, "unusable", reason) for id, reason in bought.unusable.items()),
+        *((id, "pooled", None) for id in bought.unasked),
+    ]
+
+
+# -- the run folder -----------------------------------------------------------------------------------------------------
+
+
+def claim(ledger: Ledger, recipe: Recipe) -> None:
+    """Make the folder this recipe's, or check that it is. Raises RunFolderError with the fields that differ."""
+    resolved = json.dumps(recipe.resolved())
+    before = ledger.fact("recipe")
+    if before is None:
+        ledger.state_fact("recipe", resolved)
+    elif found := differences(json.loads(before), json.loads(resolved)):
+        raise RunFolderError(
+            f"{ledger.folder} is the run of another recipe. It differs in\n  "
+            + "\n  ".join(found)
+            + "\nName another run folder, or go on with the recipe that the folder was made with."
+        )
+    try:
+        (ledger.folder / "recipe.yaml").write_text(recipe.as_yaml(), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{ledger.folder / 'recipe.yaml'} can't be written: {error.strerror}") from error
+
+
+def stopped(ledger: Ledger) -> str | None:
+    """Why the run has stopped; None while it has not."""
+    verdict = ledger.traced(ledger.last_round("stop"), "stop", Sufficiency)
+    return verdict.reason if verdict else None
+
+
+def student_folder(ledger: Ledger, number: int) -> Path:
+    """Where the student after a round lies."""
+    return ledger.folder / "students" / f"{number:02d}"
+
+
+def last_student(ledger: Ledger) -> Path | None:
+    """Where the last trained student lies, or None before the first. Raises RunFolderError when it is not as it was left."""
+    number = ledger.last_round("train")
+    trained = ledger.traced(number, "train", Trained)
+    if trained is None:
+        return None
+    folder = student_folder(ledger, number)
+    if not folder.is_dir() or weights_digest(folder) != trained.weights:
+        raise RunFolderError(
+            f"{folder} is missing or was changed since it was trained. Restore it, or start another run folder."
+        )
+    return folder

@@ -1,0 +1,80 @@
+"""How long work shows itself: bars on a terminal, plain lines elsewhere, silence in a library.
+
+It is also where long work can be stopped: between two items `track` looks whether Ctrl-C was pressed.
+"""
+
+import signal
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from elad.errors import Interrupted
+
+T = TypeVar("T")
+
+LINE_EVERY = 10.0
+"""Seconds between two plain lines about the same piece of work."""
+
+_console: Console | None = None
+_interrupted = False
+
+
+def say(line: str) -> None:
+    """A line of news for whoever watches."""
+    if _console:
+        _console.print(line, highlight=False)
+
+
+def track(items: Collection[T], label: str) -> Iterator[T]:
+    """The items one by one, showing how far the work is. Raises Interrupted between two of them after Ctrl-C."""
+    if _console and _console.is_terminal:
+        columns = (TextColumn("  {task.description:<10}"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=_console, transient=True) as bars:
+            task = bars.add_task(label, total=len(items))
+            for item in items:
+                heed()
+                yield item
+                bars.advance(task)
+        return
+    told = time.monotonic()
+    for done, item in enumerate(items):
+        heed()
+        if time.monotonic() - told > LINE_EVERY:
+            told = time.monotonic()
+            say(f"  {label} {done}/{len(items)}")
+        yield item
+
+
+def heed() -> None:
+    """Raise Interrupted if the user has asked to stop."""
+    if _interrupted:
+        raise Interrupted
+
+
+@contextmanager
+def shown(console: Console | None) -> Iterator[None]:
+    """Show progress on a console, and turn the first Ctrl-C into a stop at the next safe place.
+
+    A second Ctrl-C stops at once; what was written is safe then too.
+    """
+    global _console, _interrupted
+    _console, _interrupted = console, False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        global _interrupted
+        if _interrupted:
+            raise Interrupted
+        _interrupted = True
+        say("Stopping after the write under way (Ctrl-C again: at once).")
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _console = None

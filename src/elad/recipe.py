@@ -1,0 +1,202 @@
+"""A method is a recipe of parts: YAML in, checked objects out.
+
+    select: {kind: egss, intra: entropy}
+    annotate: {kind: revise}
+
+`kind` picks the part; its other keys are the part's own fields. `kind: their_package.module:Class` takes a part from
+another package. What is wrong in a recipe is said with its line and the nearest valid word.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+
+from elad.annotate import Annotator, Rationale, Revise
+from elad.budget import Caps
+from elad.errors import InputError
+from elad.keep import All, Keeper
+from elad.pool import Source
+from elad.recipe_errors import complaint
+from elad.records import Part, Record
+from elad.select import Egss, Entropy, Random, Selector, SelfConsistency, StepEntropy
+from elad.student import StudentSource
+from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule
+from elad.teacher import Recorded, Solver, Teacher
+from elad.train import Sft, Trainer
+
+
+def _foreign(base: type[Part]) -> WrapValidator:
+    """Let `kind: module:Class` through to that class, which must be a part of this verb."""
+
+    def choose(value: Any, ours: ValidatorFunctionWrapHandler) -> Any:
+        kind = value.get("kind") if isinstance(value, dict) else None
+        if not isinstance(kind, str) or ":" not in kind:
+            return ours(value)
+        module, _, name = kind.partition(":")
+        try:
+            part = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"kind {kind!r} can't be imported: {error}") from error
+        if not (isinstance(part, type) and issubclass(part, base)):
+            raise ValueError(f"kind {kind!r} is no {base.__module__}.{base.__name__}")
+        return part.model_validate(value)
+
+    return WrapValidator(choose)
+
+
+_KIND = Field(discriminator="kind")
+
+SelectPart = Annotated[
+    SerializeAsAny[Random | Entropy | StepEntropy | SelfConsistency | Egss], _KIND, _foreign(Selector)
+]
+AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise], _KIND, _foreign(Annotator)]
+KeepPart = Annotated[SerializeAsAny[All], _foreign(Keeper)]
+TrainPart = Annotated[SerializeAsAny[Sft], _foreign(Trainer)]
+StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement], _KIND, _foreign(Rule)]
+TeacherPart = Annotated[SerializeAsAny[Solver | Recorded], _KIND, _foreign(Teacher)]
+
+
+class RoundSize(Record):
+    """How large a round is.
+
+    `candidates` questions are drawn uniformly from the pool and explained by the student; `batch` of them are paid
+    for, of which the share `audit` (rounded up) is taken as it was drawn, whatever the selector wants.
+    """
+
+    candidates: int = Field(240, gt=0)
+    batch: int = Field(48, gt=0)
+    audit: float = Field(0.2, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _batch_fits(self) -> Self:
+        if self.batch > self.candidates:
+            raise ValueError(f"batch ({self.batch}) can't be larger than candidates ({self.candidates})")
+        return self
+
+
+class Recipe(Record):
+    """All that a run is made of. The same recipe and seed on the same machine give the same student."""
+
+    name: str = "elad"
+    seed: int = 0
+    pool: Source
+    held_out: Source
+    student: StudentSource = Field(default_factory=StudentSource)
+    teacher: TeacherPart
+    budget: Caps
+    rounds: RoundSize = Field(default_factory=RoundSize)
+    select: SelectPart = Field(default_factory=Egss)
+    annotate: AnnotatePart = Field(default_factory=Revise)
+    keep: KeepPart = Field(default_factory=All)
+    train: TrainPart = Field(default_factory=Sft)
+    stop: tuple[StopPart, ...] = (BudgetSpent(),)
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.budget.money is not None and self.teacher.price is None:
+            raise ValueError("budget.money caps money, but teacher.price is missing: a price is never guessed")
+        return self
+
+    @model_validator(mode="after")
+    def _budget_always_stops(self) -> Self:
+        if not any(isinstance(rule, BudgetSpent) for rule in self.stop):
+            object.__setattr__(self, "stop", (*self.stop, BudgetSpent()))
+        return self
+
+    def resolved(self) -> dict[str, Any]:
+        """Every value, defaults included, as plain data."""
+        return self.model_dump(mode="json")
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that is resolved."""
+        return hashlib.sha256(json.dumps(self.resolved(), sort_keys=True).encode()).hexdigest()
+
+    def as_yaml(self) -> str:
+        """The resolved recipe, to be read and to be run again."""
+        return f"# resolved, fingerprint {self.fingerprint()}\n" + yaml.safe_dump(self.resolved(), sort_keys=False)
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and put `key=value` overrides over it (`budget.tokens=5000`, `select.kind=random`).
+
+    `${NAME}` and `${NAME:-default}` in a text are replaced from the environment; paths are relative to where the
+    command runs. An override of a `kind` drops the keys of the part that it replaces. Raises InputError, with the
+    lines.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}. Expected a recipe in YAML.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}.")
+    for override in overrides:
+        _override(content, override)
+    try:
+        return Recipe.model_validate(_expanded(content))
+    except ValidationError as error:
+        raise InputError(complaint(error, Recipe, str(path), tree)) from error
+
+
+def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
+    """Where two resolved recipes differ: `budget.tokens: 5000 here, 9000 there`."""
+    found = []
+    for key in sorted({*one, *other}):
+        here, there = one.get(key), other.get(key)
+        if isinstance(here, dict) and isinstance(there, dict):
+            found += differences(here, there, f"{prefix}{key}.")
+        elif here != there:
+            found.append(f"{prefix}{key}: {json.dumps(here)} here, {json.dumps(there)} there")
+    return found
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise InputError(f"{override!r} is no override; expected key=value, such as budget.tokens=5000")
+    *parents, last = path.split(".")
+    here: Any = content
+    for key in parents:
+        here = here[int(key)] if isinstance(here, list) and key.isdigit() else here.setdefault(key, {})
+        if not isinstance(here, dict | list):
+            raise InputError(f"{override!r}: {key} holds {here!r}, which has no keys")
+    value = yaml.safe_load(text)
+    if last == "kind" and isinstance(here, dict) and here.get("kind") != value:
+        here.clear()
+    if isinstance(here, list):
+        here[int(last)] = value
+    else:
+        here[last] = value
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _expanded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_expanded(inner) for inner in value]
+    return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", _variable, value) if isinstance(value, str) else value
+
+
+def _variable(match: re.Match[str]) -> str:
+    value = os.environ.get(match[1], match[2])
+    if value is None:
+        raise InputError(f"the recipe names ${{{match[1]}}}, which is not set in the environment")
+    return value

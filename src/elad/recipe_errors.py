@@ -1,0 +1,109 @@
+"""What is wrong in a recipe, said with its line and the nearest valid word.
+
+recipes/mine.yaml:7: select.tempratur: there is no such key; did you mean `temperature`?
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+Loc = Sequence[str | int]
+
+
+def complaint(error: ValidationError, model: type[BaseModel], where: str, tree: yaml.Node | None) -> str:
+    """One line for each thing that is wrong in the recipe `where`, whose YAML `tree` gives the lines."""
+    schema = model.model_json_schema()
+    lines = []
+    for problem in error.errors(include_url=False):
+        loc, line = _place(problem["loc"], tree)
+        key = ".".join(map(str, loc))
+        said = _said(dict(problem), schema)
+        lines.append(f"{where}{f':{line}' if line else ''}: {f'{key}: ' if key else ''}{said}")
+    return "\n".join(lines)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """What to say of a word that is none of the valid ones."""
+    valid = sorted(words)
+    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else f"expected one of {', '.join(f'`{w}`' for w in valid)}"
+
+
+def _said(problem: dict[str, Any], schema: Mapping[str, Any]) -> str:
+    context = problem.get("ctx", {})
+    if problem["type"] == "extra_forbidden":
+        *parent, key = problem["loc"]
+        return f"there is no such key; {nearest(str(key), _keys(parent, schema))}"
+    if problem["type"] == "union_tag_invalid":
+        return f"there is no kind {context['tag']!r}; {nearest(context['tag'], _quoted(context['expected_tags']))}"
+    if problem["type"] == "union_tag_not_found":
+        return "it needs a `kind` that says which part this is"
+    if problem["type"] == "literal_error":
+        return f"{problem['input']!r} is not valid; {nearest(str(problem['input']), _quoted(context['expected']))}"
+    if problem["type"] == "missing":
+        return "it is needed and is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    return message if isinstance(given, dict | list | BaseModel) else f"{message} (got {given!r})"
+
+
+def _quoted(listed: str) -> list[str]:
+    return re.findall(r"'([^']*)'", listed)
+
+
+def _place(loc: Loc, tree: yaml.Node | None) -> tuple[list[str | int], int | None]:
+    """The path of keys as the user wrote it, without the names of kinds between them, and the line of its end."""
+    path: list[str | int] = []
+    line = tree.start_mark.line + 1 if tree else None
+    for key in loc:
+        child = _child(tree, key)
+        if child:
+            path.append(key)
+            tree, line = child
+        elif not isinstance(tree, yaml.MappingNode) or not _is_kind(tree, key):
+            path.append(key)
+            tree = None
+    return path, line
+
+
+def _child(tree: yaml.Node | None, key: str | int) -> tuple[yaml.Node, int] | None:
+    if isinstance(tree, yaml.SequenceNode) and isinstance(key, int) and key < len(tree.value):
+        return tree.value[key], tree.value[key].start_mark.line + 1
+    if isinstance(tree, yaml.MappingNode):
+        for name, value in tree.value:
+            if name.value == key:
+                return value, name.start_mark.line + 1
+    return None
+
+
+def _is_kind(tree: yaml.MappingNode, key: str | int) -> bool:
+    return any(name.value == "kind" and value.value == key for name, value in tree.value)
+
+
+def _keys(loc: Loc, schema: Mapping[str, Any]) -> list[str]:
+    """The keys that are valid at a place of the recipe, read off its JSON schema."""
+    here: Mapping[str, Any] = schema
+    for key in loc:
+        here = _resolved(here, schema)
+        if key in here.get("properties", {}):
+            here = here["properties"][key]
+        elif key in here.get("discriminator", {}).get("mapping", {}):
+            here = {"$ref": here["discriminator"]["mapping"][key]}
+        elif isinstance(key, int):
+            here = here.get("items", {})
+    return list(_resolved(here, schema).get("properties", {}))
+
+
+def _resolved(here: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow references, and optional values to what they are when given."""
+    while True:
+        if "$ref" in here:
+            here = schema["$defs"][here["$ref"].rpartition("/")[2]]
+        elif "anyOf" in here:
+            here = next((option for option in here["anyOf"] if option.get("type") != "null"), {})
+        else:
+            return here

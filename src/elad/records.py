@@ -1,0 +1,126 @@
+"""The nouns: frozen, plain, and able to go to JSON and back without loss.
+
+They import nothing of ours. Every other room speaks in them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["pooled", "selected", "asked", "annotated", "unusable", "held out"]
+"""Where a question is. Every question is in exactly one state at any time, so the counts add up to the pool."""
+
+Author = Literal["student", "teacher"]
+
+
+class Record(BaseModel):
+    """A frozen value. Unknown fields are errors, so that a spelling mistake never passes for a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(Record):
+    """One answer to one verb of the loop, and its own configuration: its fields are its hyperparameters.
+
+    A subclass narrows `kind` to a `Literal`, by which a recipe names it.
+    """
+
+    kind: str
+
+
+class Question(Record):
+    """A question of the pool or of the held-out file.
+
+    `answer` and `steps` are what the data set says; they are hidden from everything but evaluation (and the
+    teacher that replays a file). `domain` is any name by which scores are to be told apart: a tier, a topic.
+    """
+
+    id: str
+    text: str
+    choices: tuple[str, ...] = ()
+    answer: str | None = None
+    steps: tuple[str, ...] = ()
+    domain: str | None = None
+    meta: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Explanation(Record):
+    """A chain of reasoning: its steps in order, and the answer that it ends in (None when it ends in none)."""
+
+    steps: tuple[str, ...]
+    answer: str | None
+
+
+class SpanEvidence(Record):
+    """What the student's own probabilities say of a stretch of its text (one step, or its answer).
+
+    `entropy` and `peak`: mean and maximum predictive entropy of its tokens, in nats. `logprob`: the sum of its tokens'
+    log-probabilities, in nats. `tokens`: how many there are.
+    """
+
+    entropy: float
+    peak: float
+    logprob: float
+    tokens: int
+
+
+class Evidence(Record):
+    """Where a student's doubt lies in one explanation of m steps.
+
+    `steps` (m) and `answer` (None when it wrote none) come with every attempt. The rest is there only when a part
+    asked for it: `sampled` holds the answers of the n explanations that were sampled beside the greedy one (None for
+    one without an answer); `removed` (m) the probability of the original answer when step i is taken out and the
+    answer is forced; `rebuilt` (m x k) the answers of k continuations sampled from the steps before step i.
+    """
+
+    steps: tuple[SpanEvidence, ...]
+    answer: SpanEvidence | None = None
+    sampled: tuple[str | None, ...] = ()
+    removed: tuple[float, ...] = ()
+    rebuilt: tuple[tuple[str | None, ...], ...] = ()
+
+
+class Needs(Record):
+    """The evidence that a part reads beyond what every attempt has; the student computes the union once."""
+
+    samples: int = 0
+    temperature: float = 0.7
+    removed: bool = False
+    rebuilds: int = 0
+
+
+class Attempt(Record):
+    """A student's explanation of a question, with the evidence that was asked for."""
+
+    question: Question
+    explanation: Explanation
+    evidence: Evidence
+
+
+class Verdict(Record):
+    """A judgement of an explanation of m steps.
+
+    `first_flaw` is the index (from 0) of the first flawed step; m when every step holds but the explanation stops
+    short or its answer does not follow; None when there is no flaw. `why` says what is wrong there.
+    """
+
+    first_flaw: int | None
+    why: str = ""
+
+
+class Annotation(Record):
+    """What training reads: a question, the explanation to learn, and where each of its steps came from.
+
+    `verdict` is the teacher's word on the student's attempt (for a teacher that only writes afresh: whether the
+    answers agree). `audit` marks a question that was drawn uniformly, whatever the selector wanted. `calls` are
+    the keys of the calls that paid for it.
+    """
+
+    question: Question
+    attempt: Explanation
+    verdict: Verdict
+    target: Explanation
+    authors: tuple[Author, ...]
+    audit: bool
+    calls: tuple[str, ...]

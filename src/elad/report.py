@@ -1,0 +1,150 @@
+"""What happened in a run, read from its ledger alone: as data, and as Markdown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from elad.annotate import Bought
+from elad.budget import Price, Usage
+from elad.evaluate import Scores, aurocs
+from elad.ledger import Ledger
+from elad.loop import Attempts, last_student, stopped
+from elad.recipe import Recipe
+from elad.records import Annotation
+from elad.sufficiency import audited, exact_interval
+
+
+def summary(ledger: Ledger) -> dict[str, Any]:
+    """The run so far as plain data, ready for JSON."""
+    recipe = stored_recipe(ledger)
+    numbers = range(ledger.last_round("evaluate") + 1)
+    return {
+        "name": recipe.name,
+        "student": recipe.student.model,
+        "teacher": recipe.teacher.kind,
+        "select": recipe.select.kind,
+        "annotate": recipe.annotate.kind,
+        "stopped": stopped(ledger),
+        "spent": _spent(ledger.spent(), recipe.teacher.price),
+        "budget": recipe.budget.model_dump(mode="json", exclude_none=True),
+        "questions": ledger.counts(),
+        "set_aside": [{"row": id, "reason": reason} for id, reason in ledger.unusable()],
+        "rounds": [_round(ledger, recipe, number) for number in numbers],
+        "result": str(last_student(ledger) or recipe.student.model),
+    }
+
+
+def stored_recipe(ledger: Ledger) -> Recipe:
+    """The resolved recipe that the run was started with."""
+    return Recipe.model_validate_json(ledger.fact("recipe") or "{}")
+
+
+def annotations(ledger: Ledger) -> list[Annotation]:
+    """Every annotation that was bought, round by round."""
+    return [a for number in range(1, ledger.last_round("annotate") + 1) for a in _bought(ledger, number).annotations]
+
+
+def markdown(told: dict[str, Any]) -> str:
+    """The summary as Markdown, for a file or a pull request."""
+    states = ", ".join(f"{count} {state}" for state, count in sorted(told["questions"].items()))
+    lines = [
+        f"# {told['name']}",
+        "",
+        f"- student `{told['student']}`, teacher `{told['teacher']}`, select `{told['select']}`, "
+        f"annotate `{told['annotate']}`",
+        f"- stopped: {told['stopped'] or 'not yet'}",
+        f"- spent: {_said(told['spent'])} of {_said(told['budget'])}",
+        f"- questions: {states}",
+        f"- student now: `{told['result']}`",
+        "",
+        *_table(*table(told)),
+    ]
+    if any(round["aurocs"] for round in told["rounds"]):
+        names = sorted({name for round in told["rounds"] for name in round["aurocs"]})
+        rows = [
+            [str(round["round"]), *(f"{round['aurocs'][n]:.2f}" if n in round["aurocs"] else "" for n in names)]
+            for round in told["rounds"]
+            if round["aurocs"]
+        ]
+        lines += [
+            "",
+            "How well each score told the flawed explanations from the sound ones (AUROC, on what was paid for):",
+        ]
+        lines += ["", *_table(["round", *names], rows)]
+    if told["set_aside"]:
+        lines += ["", "Set aside (the first of them):", ""]
+        lines += [f"- {row['row']}: {row['reason']}" for row in told["set_aside"]]
+    return "\n".join(lines) + "\n"
+
+
+def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """The run's rounds as a header and rows of text."""
+    domains = sorted({name for round in told["rounds"] for name in round["accuracy"]["domains"]}, key=_tier)
+    header = ["round", "asked", "spent", "accuracy [95%]", *domains, "agreement [95%]"]
+    return header, [
+        [
+            str(round["round"]),
+            str(round["asked"]),
+            _said(round["spent"]),
+            _shares(round["accuracy"]["overall"]),
+            *(f"{round['accuracy']['domains'][name]['share']:.0%}" for name in domains),
+            _shares(round["agreement"]) if round["agreement"]["total"] else "",
+        ]
+        for round in told["rounds"]
+    ]
+
+
+def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
+    scores = ledger.traced(number, "evaluate", Scores)
+    assert scores is not None, "a round is told once it has been evaluated"
+    bought = _bought(ledger, number)
+    attempts = ledger.traced(number, "attempt", Attempts)
+    agreed = audited([bought])
+    return {
+        "round": number,
+        "asked": len(bought.annotations) + len(bought.unusable),
+        "accepted": sum(a.verdict.first_flaw is None for a in bought.annotations),
+        "spent": _spent(ledger.spent(up_to=number), recipe.teacher.price),
+        "accuracy": {
+            "overall": _told(scores.overall.right, scores.overall.total, scores.overall.interval()),
+            "domains": {n: _told(s.right, s.total, s.interval()) for n, s in scores.domains.items()},
+        },
+        "agreement": _told(agreed.right, agreed.total, exact_interval(agreed)),
+        "aurocs": aurocs(attempts.attempts, bought.annotations) if attempts else {},
+    }
+
+
+def _bought(ledger: Ledger, number: int) -> Bought:
+    return ledger.traced(number, "annotate", Bought) or Bought(annotations=(), unusable={}, unasked=())
+
+
+def _told(right: int, total: int, interval: tuple[float, float]) -> dict[str, Any]:
+    return {"right": right, "total": total, "share": right / total if total else None, "interval": list(interval)}
+
+
+def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:
+    money = {"money": str(price.of(usage))} if price else {}
+    return {**usage.model_dump(), "tokens": usage.tokens, **money}
+
+
+def _said(spent: dict[str, Any]) -> str:
+    """`0.0123, 48 calls, 9120 tokens`, as far as it is known."""
+    said = [str(spent["money"])] if "money" in spent else []
+    said += [f"{spent['calls']} calls"] if "calls" in spent else []
+    said += [f"{spent['tokens']:,} tokens"] if "tokens" in spent else []
+    said += [f"{spent['output_tokens']:,} out"] if "output_tokens" in spent else []
+    return ", ".join(said)
+
+
+def _shares(told: dict[str, Any]) -> str:
+    low, high = told["interval"]
+    return f"{told['share']:.1%} [{low:.0%}, {high:.0%}]"
+
+
+def _tier(domain: str) -> tuple[int, str]:
+    known = ("easy", "middle", "hard")
+    return (known.index(domain) if domain in known else len(known), domain)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -1,0 +1,11 @@
+"""Select: which questions are worth paying for?"""
+
+from elad.select.egss import Egss
+from elad.select.entropy import Entropy
+from elad.select.random import Random
+from elad.select.scores import SCORES
+from elad.select.selector import Selector
+from elad.select.self_consistency import SelfConsistency
+from elad.select.step_entropy import StepEntropy
+
+__all__ = ["SCORES", "Egss", "Entropy", "Random", "Selector", "SelfConsistency", "StepEntropy"]

@@ -1,0 +1,93 @@
+"""How doubtful an attempt is: pure functions over its evidence, higher for more doubt.
+
+A score is None where the evidence that it reads was not gathered. An attempt without an answer is as doubtful as can
+be.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Literal
+
+from elad.records import Attempt
+from elad.text import canonical_answer, same_answer
+
+Intra = Literal["removal", "rebuild", "entropy"]
+
+
+def answer_entropy(attempt: Attempt) -> float:
+    """Mean predictive entropy of the answer's tokens, in nats; infinite without an answer."""
+    return attempt.evidence.answer.entropy if attempt.evidence.answer else math.inf
+
+
+def step_entropy_mean(attempt: Attempt) -> float:
+    """Mean over the steps of each step's mean predictive entropy, in nats."""
+    return fmean(step.entropy for step in attempt.evidence.steps) if attempt.evidence.steps else math.inf
+
+
+def step_entropy_max(attempt: Attempt) -> float:
+    """The largest of the steps' mean predictive entropies, in nats."""
+    return max((step.entropy for step in attempt.evidence.steps), default=math.inf)
+
+
+def self_consistency(attempt: Attempt) -> float | None:
+    """One minus the share of the commonest answer among the greedy and the sampled explanations."""
+    votes = _votes(attempt)
+    return 1 - max(votes) / sum(votes) if votes else None
+
+
+def inter(attempt: Attempt) -> float | None:
+    """Inter-explanation uncertainty, 0 to 1: entropy of the answers of the n + 1 explanations, over log(n + 1)."""
+    votes = _votes(attempt)
+    if not votes:
+        return None
+    total = sum(votes)
+    return -sum(v / total * math.log(v / total) for v in votes) / math.log(total)
+
+
+def intra_profile(attempt: Attempt, variant: Intra) -> list[float] | None:
+    """Intra-explanation uncertainty, a value a step.
+
+    `removal`: one minus the probability of the original answer once the step is out (0 to 1). `rebuild`: the share of
+    continuations from before the step that end in another answer (0 to 1). `entropy`: the step's mean predictive
+    entropy (nats).
+    """
+    evidence, answer = attempt.evidence, attempt.explanation.answer
+    if not attempt.explanation.steps or answer is None:
+        return [1.0]
+    if variant == "entropy":
+        return [step.entropy for step in evidence.steps]
+    if variant == "removal":
+        return [1 - probability for probability in evidence.removed] or None
+    choices = attempt.question.choices
+    return [
+        sum(not same_answer(other, answer, choices) for other in others) / len(others) for others in evidence.rebuilt
+    ] or None
+
+
+def intra(attempt: Attempt, variant: Intra, over: Literal["mean", "max"] = "mean") -> float | None:
+    """The mean or maximum of `intra_profile`."""
+    profile = intra_profile(attempt, variant)
+    return None if profile is None else fmean(profile) if over == "mean" else max(profile)
+
+
+SCORES: dict[str, Callable[[Attempt], float | None]] = {
+    "answer entropy": answer_entropy,
+    "step entropy, mean": step_entropy_mean,
+    "step entropy, max": step_entropy_max,
+    "self-consistency": self_consistency,
+    "inter": inter,
+    "intra removal": lambda attempt: intra(attempt, "removal"),
+    "intra rebuild": lambda attempt: intra(attempt, "rebuild"),
+}
+"""Every score that a report compares, by the name that it prints."""
+
+
+def _votes(attempt: Attempt) -> Sequence[int]:
+    """How often each answer came, sampled and greedy; answers that are missing agree with nothing."""
+    if not attempt.evidence.sampled:
+        return ()
+    answers = [attempt.explanation.answer, *attempt.evidence.sampled]
+    given = Counter(canonical_answer(a, attempt.question.choices) for a in answers if a is not None)
+    return [*given.values(), *[1] * answers.count(None)]

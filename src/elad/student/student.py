@@ -1,0 +1,240 @@
+"""The student: a causal language model that explains questions, shows its doubt, and learns."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import numpy as np
+from pydantic import Field
+
+from elad import text
+from elad.errors import InputError, StorageError
+from elad.progress import track
+from elad.records import Attempt, Evidence, Explanation, Needs, Part, Question
+from elad.student import tiny
+from elad.student.decode import Writing, loglikelihoods, write
+from elad.student.fit import IGNORED
+from elad.student.spans import Spans, locate
+
+T = TypeVar("T")
+
+
+class Student:
+    """A model with its tokenizer. `rows` are decoded at a time; an explanation has at most `most` tokens."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, rows: int = 64, most: int = 128) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.rows = rows
+        self.most = most
+        self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        named = model.generation_config.eos_token_id
+        named = named if isinstance(named, list) else [named]
+        self.ends = frozenset(id for id in (*named, tokenizer.eos_token_id) if id is not None)
+        self._breaks: dict[int, int] = {}
+
+    @classmethod
+    def load(cls, source: str | Path, *, rows: int = 64, most: int = 128, device: str = "auto") -> Self:
+        """Load a Hugging Face causal LM from a directory or hub id; `tiny` is the one that ships with the package.
+
+        Raises InputError when there is no model to load.
+        """
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        where = tiny.FOLDER if str(source) == "tiny" else source
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(where)
+            model = AutoModelForCausalLM.from_pretrained(where, dtype="auto")
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"student.model: {str(source)!r} can't be loaded as a causal language model ({reason}). "
+                "Expected: `tiny`, a Hugging Face model directory, or a hub id."
+            ) from error
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(model.to(device).eval(), tokenizer, rows=rows, most=most)
+
+    def save(self, folder: Path) -> str:
+        """Save as a Hugging Face directory, whole or not at all; returns the SHA-256 of the weights."""
+        draft = folder.with_name(f".{folder.name}.draft")
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+            self.model.save_pretrained(draft)
+            self.tokenizer.save_pretrained(draft)
+            for file in draft.iterdir():
+                with open(file, "rb+") as handle:
+                    os.fsync(handle.fileno())
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(draft, folder)
+        except Exception as error:
+            if not isinstance(error, OSError) and "os error 28" not in str(
+                error
+            ):  # safetensors' own word for a full disk
+                raise
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StorageError(
+                f"the student can't be saved at {folder} ({error}). Free some room and run the same command again."
+            ) from error
+        return weights_digest(folder)
+
+    # -- what it writes ---------------------------------------------------------------------------------------------
+
+    def encode(self, prompt: str, target: str) -> tuple[list[int], list[int]]:
+        """Token ids of a text to learn, and its labels: the prompt's are masked by position."""
+        before = self._prompt_ids(prompt)
+        after = [*self._ids(target), self.tokenizer.eos_token_id]
+        return before + after, [IGNORED] * len(before) + after
+
+    def complete(self, prompts: Sequence[str]) -> list[str]:
+        """The greedy continuation of each prompt."""
+        return [self._text(w.tokens) for w in self._write([self._prompt_ids(p) for p in prompts], "answer")]
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """The greedy explanation of each question, without evidence."""
+        return [text.read(continuation) for continuation in self.complete([text.prompt(q) for q in questions])]
+
+    def attempt(self, questions: Sequence[Question], needs: Needs, seed: str) -> list[Attempt]:
+        """Explain each question greedily, and gather the evidence that is needed on where the explanation is shaky.
+
+        Equal seeds give equal evidence, question by question.
+        """
+        prompts = [self._prompt_ids(text.prompt(question)) for question in questions]
+        greedy = self._write(prompts, "attempt")
+        spans = [locate(writing, self._text, self._line_breaks) for writing in greedy]
+        sampled = self._answers(
+            [(i, prompts[i], f"sample/{n}") for i in range(len(questions)) for n in range(needs.samples)],
+            questions, needs.temperature, seed, "sample",
+        )  # fmt: skip
+        rebuilt = self._answers(
+            [
+                (i, prompts[i] + greedy[i].tokens[: span.start], f"rebuild/{span.start}/{n}")
+                for i in range(len(questions))
+                for span in spans[i].steps
+                for n in range(needs.rebuilds)
+            ],
+            questions, needs.temperature, seed, "rebuild",
+        )  # fmt: skip
+        removed = self._removed(prompts, greedy, spans) if needs.removed else [()] * len(questions)
+        return [
+            Attempt(
+                question=question,
+                explanation=spans[i].explanation,
+                evidence=Evidence(
+                    steps=tuple(span.evidence(greedy[i]) for span in spans[i].steps),
+                    answer=spans[i].answer.evidence(greedy[i]) if spans[i].answer else None,
+                    sampled=tuple(sampled.get(i, ())),
+                    removed=removed[i],
+                    rebuilt=_chunks(rebuilt.get(i, []), needs.rebuilds),
+                ),
+            )
+            for i, question in enumerate(questions)
+        ]
+
+    def _answers(
+        self,
+        jobs: list[tuple[int, list[int], str]],
+        questions: Sequence[Question],
+        temperature: float,
+        seed: str,
+        label: str,
+    ) -> dict[int, list[str | None]]:
+        """Answers of sampled continuations, by the question's index, in the order of the jobs."""
+        dice = [_dice(seed, questions[i].id, purpose) for i, _, purpose in jobs]
+        answers: dict[int, list[str | None]] = {}
+        writings = self._write([prompt for _, prompt, _ in jobs], label, temperature, dice)
+        for (i, prompt, _), writing in zip(jobs, writings, strict=True):
+            del prompt
+            answers.setdefault(i, []).append(text.read(self._text(writing.tokens)).answer)
+        return answers
+
+    def _removed(self, prompts: list[list[int]], greedy: list[Writing], spans: list[Spans]) -> list[tuple[float, ...]]:
+        """For every step, the probability of the original answer once the step is taken out."""
+        jobs = [
+            (i, prompts[i] + greedy[i].tokens[: step.start] + greedy[i].tokens[step.stop : found.answer.start],
+             greedy[i].tokens[found.answer.start : found.answer.stop])
+            for i, found in enumerate(spans)
+            if found.answer
+            for step in found.steps
+        ]  # fmt: skip
+        probabilities: list[list[float]] = [[] for _ in prompts]
+        for chunk in track(_chunks(jobs, self.rows), "remove"):
+            scores = loglikelihoods(self.model, [(context, target) for _, context, target in chunk], pad=self.pad)
+            for (i, _, _), score in zip(chunk, scores, strict=True):
+                probabilities[i].append(float(np.exp(score)))
+        return [tuple(values) for values in probabilities]
+
+    def _write(
+        self,
+        prompts: Sequence[list[int]],
+        label: str,
+        temperature: float = 0.0,
+        dice: Sequence[np.random.Generator] = (),
+    ) -> list[Writing]:
+        """Continue all prompts, those of like length together."""
+        written: dict[int, Writing] = {}
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        for chunk in track(_chunks(order, self.rows), label):
+            rows = write(
+                self.model, [prompts[i] for i in chunk], pad=self.pad, ends=self.ends, most=self.most,
+                temperature=temperature, dice=[dice[i] for i in chunk] if dice else (),
+            )  # fmt: skip
+            written.update(zip(chunk, rows, strict=True))
+        return [written[i] for i in range(len(prompts))]
+
+    # -- tokens -----------------------------------------------------------------------------------------------------
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        return list(self.tokenizer(prompt)["input_ids"])
+
+    def _ids(self, continuation: str) -> list[int]:
+        return list(self.tokenizer(continuation, add_special_tokens=False)["input_ids"])
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+
+    def _line_breaks(self, token: int) -> int:
+        """How many line breaks a token holds."""
+        if token not in self._breaks:
+            self._breaks[token] = self._text([token]).count("\n")
+        return self._breaks[token]
+
+
+class StudentSource(Part):
+    """Which student is taught.
+
+    `model`: `tiny` (ships with the package), a Hugging Face directory, or a hub id. `max_tokens`: the longest
+    explanation, in tokens. `rows`: how many texts are decoded at a time. `device`: `auto`, `cpu`, `cuda`, ...
+    """
+
+    kind: Literal["huggingface"] = "huggingface"
+    model: str = "tiny"
+    max_tokens: int = Field(128, gt=0)
+    rows: int = Field(64, gt=0)
+    device: str = "auto"
+
+    def load(self, folder: Path | None = None) -> Student:
+        """The student as it begins, or as it was saved in a folder."""
+        return Student.load(folder or self.model, rows=self.rows, most=self.max_tokens, device=self.device)
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 over a saved student's weight files, in the order of their names."""
+    sha = hashlib.sha256()
+    for file in sorted(folder.glob("*.safetensors")):
+        sha.update(file.read_bytes())
+    return sha.hexdigest()
+
+
+def _dice(seed: str, question: str, purpose: str) -> np.random.Generator:
+    key = hashlib.sha256(f"{seed}/{question}/{purpose}".encode()).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(key[:16], "little")))
+
+
+def _chunks(items: Iterable[T], size: int) -> tuple[tuple[T, ...], ...]:
+    rows = tuple(items)
+    return tuple(rows[i : i + size] for i in range(0, len(rows), size)) if size else ()

@@ -1,0 +1,33 @@
+"""What every stop rule does: look at the rounds so far and say why they are enough, or not."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from elad.annotate import Bought
+from elad.evaluate import Scores
+from elad.records import Annotation, Part, Record
+
+
+class Round(NamedTuple):
+    """A round that is over: its number, what it bought and kept, and the scores before and after its training."""
+
+    number: int
+    bought: Bought
+    kept: Sequence[Annotation]
+    before: Scores
+    after: Scores
+
+
+class Sufficiency(Record):
+    """The verdict after a round: why to stop, or None to go on."""
+
+    reason: str | None
+
+
+class Rule(Part):
+    """Has the student had enough?"""
+
+    @abstractmethod
+    def reason(self, rounds: Sequence[Round]) -> str | None:
+        """Why it has, after these rounds (one or more, in order); None when it has not."""

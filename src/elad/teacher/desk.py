@@ -1,0 +1,63 @@
+"""Where the teacher is paid: budget, then ledger, then call, then ledger again; parsers come after.
+
+The order of requests decides which of them the budget still admits, not the order in which answers arrive.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from elad.budget import Budget, Caps
+from elad.ledger import Ledger
+from elad.progress import track
+from elad.teacher.messages import Request
+from elad.teacher.teacher import Teacher
+
+
+class Desk:
+    """Asks one teacher on behalf of one run."""
+
+    def __init__(self, teacher: Teacher, ledger: Ledger, caps: Caps) -> None:
+        self.teacher = teacher
+        self.max_output_tokens = teacher.max_output_tokens
+        self._ledger = ledger
+        ledger.close_open_calls(may_have_been_billed=teacher.metered)
+        self._budget = Budget(caps, teacher.price, ledger.spent())
+
+    def ask(self, round: int, requests: Sequence[tuple[str, Request]]) -> list[tuple[str, str | None]]:
+        """The call's key and the raw reply to each (question id, request); None where the budget had no room left.
+
+        What was answered before, in whichever round, is not asked again. Raises TeacherError when the teacher can't
+        be asked, StorageError when an answer could not be kept; what had arrived is kept in either case.
+        """
+        keys = [request.key(self.teacher.identity()) for _, request in requests]
+        asyncio.run(self._buy(round, list(zip(keys, requests, strict=True))))
+        kept = [self._ledger.call(key) for key in keys]
+        return [(key, call.reply if call else None) for key, call in zip(keys, kept, strict=True)]
+
+    async def _buy(self, round: int, wanted: list[tuple[str, tuple[str, Request]]]) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            for key, (question, request) in track(wanted, "ask"):
+                if self._ledger.call(key):
+                    continue
+                bound = self.teacher.bound(request)
+                # a call under way may settle below its bound and make room
+                while under_way and (len(under_way) >= self.teacher.concurrency or not self._budget.fits(bound)):
+                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                if not self._budget.reserve(key, bound):
+                    break
+                self._ledger.open_call(key, round, question, request.model_dump_json(), bound)
+                under_way.add(asyncio.create_task(self._call(key, request)))
+        finally:
+            # answers that are on their way are paid for: wait for them whatever happened
+            outcomes = await asyncio.gather(*under_way, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _call(self, key: str, request: Request) -> None:
+        reply = await self.teacher.ask(request)
+        self._ledger.settle_call(key, reply.text, reply.usage)
+        self._budget.settle(key, reply.usage)

@@ -1,0 +1,65 @@
+"""Rehearsal: mixing in what the student already does well, so that new lessons do not wipe it out.
+
+Without it a small student forgets: a few dozen annotations of hard questions, gone over for epochs, cost it the easy
+ones.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from elad.pool import File, Target
+from elad.records import Explanation, Question, Record
+from elad.select.scores import step_entropy_mean
+from elad.student import Example
+from elad.text import prompt, written
+from elad.train.trainer import Lesson
+
+
+class RehearsalFile(Record):
+    """Worked examples to rehearse: a file with questions, steps and answers, read as a pool's file is."""
+
+    path: Path
+    fields: dict[Target, str | list[str] | None] = Field(default_factory=dict)
+    where: dict[str, Any] = Field(default_factory=dict)
+
+
+class Rehearsal(Record):
+    """What is gone over again beside a round's annotations.
+
+    All earlier annotations always are. Up to `items` in all are then added: first from `file`, then the student's own
+    surest attempts of the round (the `surest` share of those that were not paid for, by step entropy), repeated as
+    they are. 0 items is no rehearsal beyond the earlier annotations.
+    """
+
+    items: int = Field(300, ge=0)
+    surest: float = Field(0.5, ge=0, le=1)
+    file: RehearsalFile | None = None
+
+    def examples(self, lesson: Lesson) -> list[Example]:
+        """The texts to mix in, none of which is in the round's annotations."""
+        earlier = [example(annotation.question, annotation.target) for annotation in lesson.earlier]
+        return earlier + [*self._from_file(), *self._surest(lesson)][: max(0, self.items - len(earlier))]
+
+    def _from_file(self) -> list[Example]:
+        if self.file is None:
+            return []
+        source = File(path=self.file.path, fields=self.file.fields, where=self.file.where)
+        questions = (row for _, row in source.rows() if isinstance(row, Question))
+        return [
+            example(question, Explanation(steps=question.steps, answer=question.answer))
+            for question in questions
+            if question.answer is not None and question.steps
+        ]
+
+    def _surest(self, lesson: Lesson) -> list[Example]:
+        paid = {annotation.question.id for annotation in lesson.new}
+        free = [a for a in lesson.attempts if a.question.id not in paid and a.explanation.answer is not None]
+        ranked = sorted(free, key=lambda attempt: (step_entropy_mean(attempt), attempt.question.id))
+        return [example(a.question, a.explanation) for a in ranked[: round(len(ranked) * self.surest)]]
+
+
+def example(question: Question, explanation: Explanation) -> Example:
+    """A question and its explanation as a text to learn."""
+    return Example(prompt(question), written(explanation))

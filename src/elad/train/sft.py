@@ -1,0 +1,29 @@
+"""Supervised fine-tuning on explanations, with rehearsal."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from elad.student import Fitted, Lora, Optimiser, Student, fit
+from elad.train.rehearsal import Rehearsal, example
+from elad.train.trainer import Lesson, Trainer
+
+
+class Sft(Trainer):
+    """Next-token loss on the explanation, given the question.
+
+    `optimiser` moves all weights, or with `lora` low-rank updates that are merged into them afterwards. `rehearsal`
+    says what is mixed in beside the round's annotations.
+    """
+
+    kind: Literal["sft"] = "sft"
+    optimiser: Optimiser = Field(default_factory=Optimiser)
+    lora: Lora | None = None
+    rehearsal: Rehearsal = Field(default_factory=Rehearsal)
+
+    def train(self, student: Student, lesson: Lesson, seed: str) -> Fitted:
+        """Train on the round's annotations and what is rehearsed."""
+        new = [example(annotation.question, annotation.target) for annotation in lesson.new]
+        if not new:
+            return Fitted(steps=0, tokens=0, first_loss=0.0, last_loss=0.0)
+        return fit(student, new + self.rehearsal.examples(lesson), self.optimiser, seed, self.lora)

@@ -1,0 +1,24 @@
+"""What every trainer does: teach the student a round's lesson."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from elad.records import Annotation, Attempt, Part
+from elad.student import Fitted, Student
+
+
+class Lesson(NamedTuple):
+    """What a round has to teach: the annotations that it kept, those of earlier rounds, and all its attempts."""
+
+    new: Sequence[Annotation]
+    earlier: Sequence[Annotation]
+    attempts: Sequence[Attempt]
+
+
+class Trainer(Part):
+    """How the student learns, and in what mixture."""
+
+    @abstractmethod
+    def train(self, student: Student, lesson: Lesson, seed: str) -> Fitted:
+        """Change the student in place. A lesson without annotations changes nothing."""

@@ -1,0 +1,76 @@
+"""Make the student that ships with the package: `make tiny`.
+
+It reads one- and two-step problems in common wordings, mostly easy, a few of the middle tier and next to none of the hard one, and
+one- and two-hop proofs. So it writes well-formed steps, is good at the easy tier, poor at the middle and lost at the
+hard. Everything follows from the seed; on two slow cores it takes about as long as the README says.
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from elad.progress import say, shown
+from elad.records import Explanation, Question
+from elad.student import Example, Optimiser, Student, fit, tiny
+from elad.text import prompt, same_answer, written
+from elad.worlds import Arithmetic, Deduction
+
+TIERS = {"easy": 0.80, "middle": 0.18, "hard": 0.02}
+
+
+def lessons(count: int, seed: int) -> list[Example]:
+    """What it reads: in equal parts full and small arithmetic, and half as much deduction."""
+    ops = (1, 2)
+    worlds = (
+        Arithmetic(size="full", operations=ops, tiers=TIERS, wordings="common", count=2 * count // 5, seed=seed),
+        Arithmetic(size="small", operations=ops, tiers=TIERS, wordings="common", count=2 * count // 5, seed=seed),
+        Deduction(hops=(1, 2), distractors=0.1, count=count // 5, seed=seed),
+    )
+    read = [example(question) for world in worlds for question in world.questions()]
+    random.Random(seed).shuffle(read)
+    return read
+
+
+def example(question: Question) -> Example:
+    """A worked problem as a text to learn."""
+    return Example(prompt(question), written(Explanation(steps=question.steps, answer=question.answer)))
+
+
+def accuracy(student: Student, questions: list[Question]) -> str:
+    """Right answers, overall and by domain, on one line."""
+    marks: dict[str, list[bool]] = {}
+    for question, explanation in zip(questions, student.explain(questions), strict=True):
+        marks.setdefault(str(question.domain), []).append(same_answer(explanation.answer, question.answer))
+    return ", ".join(f"{name} {sum(m) / len(m):.2f}" for name, m in sorted(marks.items()))
+
+
+def main() -> None:
+    """Train, save, and say how good it is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=tiny.FOLDER)
+    parser.add_argument("--count", type=int, default=100_000, help="problems to read")
+    parser.add_argument("--minutes", type=float, default=None, help="say how long it took, for the README")
+    options = parser.parse_args()
+    began = time.monotonic()
+    student = Student(*tiny.blank(seed=0), most=64)
+    optimiser = Optimiser(learning_rate=2e-3, epochs=1, batch=64, warmup=0.03, weight_decay=0.05)
+    with shown(Console()):
+        say(f"{student.model.num_parameters():,} parameters")
+        fitted = fit(student, lessons(options.count, seed=11), optimiser, "tiny")
+        say(f"{fitted}")
+        equal = {"easy": 1.0, "middle": 1.0, "hard": 1.0}
+        for world in (
+            Arithmetic(size="small", tiers=equal, count=300, seed=7),
+            Arithmetic(size="full", tiers=equal, count=300, seed=7),
+            Deduction(count=300, seed=7),
+        ):
+            say(f"{world.kind} {getattr(world, 'size', '')}: {accuracy(student, list(world.questions()))}")
+        student.save(options.out)
+        say(f"saved at {options.out} after {(time.monotonic() - began) / 60:.0f} minutes")
+
+
+if __name__ == "__main__":
+    main()
