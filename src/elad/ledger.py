@@ -110,13 +110,17 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
-                self._db.execute("COMMIT")
+                self.commit()
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise _plain(error, self.folder / FILE) from error
+
+    def commit(self) -> None:
+        """End the transaction: what it wrote is on the disk when this returns."""
+        self._db.execute("COMMIT")
 
     # -- facts: what is said once of a run --------------------------------------------------------------------------
 

@@ -1,0 +1,34 @@
+"""Runs that take a second, for tests of what surrounds them."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from elad.ledger import FILE
+from elad.recipe import Recipe
+
+
+def small_recipe(student: Path, **changes: Any) -> Recipe:
+    """ELAD in three rounds of three questions."""
+    content: dict[str, Any] = {
+        "pool": {"kind": "arithmetic", "size": "small", "count": 40, "seed": 1},
+        "held_out": {"kind": "arithmetic", "size": "small", "count": 4, "seed": 2},
+        "student": {"model": str(student), "max_tokens": 6},
+        "teacher": {"kind": "solver", "world": "arithmetic"},
+        "budget": {"calls": 100},
+        "rounds": {"candidates": 6, "batch": 3, "audit": 0.3},
+        "select": {"kind": "egss", "samples": 1},
+        "train": {"kind": "sft", "optimiser": {"epochs": 1, "batch": 8}, "rehearsal": {"items": 0}},
+        "stop": [{"kind": "budget", "rounds": 3}],
+    }
+    return Recipe.model_validate({**content, **changes})
+
+
+def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything in a run's ledger, table by table."""
+    db = sqlite3.connect(folder / FILE)
+    try:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        return {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
+    finally:
+        db.close()
