@@ -1,10 +1,12 @@
 """What every world can do: make questions, solve them step by step, and judge any explanation of them."""
 
+import random
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import Field
 
+from elad.errors import InputError
 from elad.records import Explanation, Part, Question, Verdict
 
 
@@ -22,6 +24,17 @@ class World(Part):
     @abstractmethod
     def questions(self) -> Iterator[Question]:
         """The world's questions, each with its gold answer, steps and domain."""
+
+    def unique(self, draw: Callable[[random.Random, int], Question]) -> Iterator[Question]:
+        """`count` questions, drawn again where a text stands in the world already."""
+        seen: set[str] = set()
+        for index in range(self.count):
+            tries = (draw(random.Random(f"{self.seed}/{index}/{n}"), index) for n in range(1000))
+            question = next((question for question in tries if question.text not in seen), None)
+            if question is None:
+                raise InputError(f"this {self.kind} world has fewer than {self.count} questions: lower its count")
+            seen.add(question.text)
+            yield question
 
     def rows(self) -> Iterator[tuple[str, Question]]:
         """The questions as a source of a pool gives them: where each stands, and the question."""
