@@ -44,8 +44,8 @@ def child(job: dict[str, object], told: int) -> int:
         os.write(told, (request.key(solver.identity()) + "\n").encode())
         return await ask(solver, request)
 
-    Ledger.commit = counted_commit  # type: ignore[method-assign]
-    Solver.ask = told_ask  # type: ignore[method-assign]
+    Ledger.commit = counted_commit  # type: ignore[method-assign, assignment]
+    Solver.ask = told_ask  # type: ignore[method-assign, assignment]
     try:
         with shown(None):
             distil(small_recipe(Path(str(job["student"]))), Path(str(job["folder"])))

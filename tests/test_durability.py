@@ -27,7 +27,11 @@ class KillServer:
     def __init__(self, student: Path) -> None:
         self.student = student
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kill_server"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.kill_server"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def run(self, folder: Path, kill_at: int = 0, signal: str = "KILL") -> dict[str, Any]:

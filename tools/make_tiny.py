@@ -1,8 +1,7 @@
 """Make the student that ships with the package: `make tiny`.
 
-It reads one- and two-step problems in common wordings, mostly easy, a few of the middle tier and next to none of the hard one, and
-one- and two-hop proofs. So it writes well-formed steps, is good at the easy tier, poor at the middle and lost at the
-hard. Everything follows from the seed; on two slow cores it takes about as long as the README says.
+It reads one- and two-step problems in common wordings, nearly all of them easy, and one- and two-hop proofs. So it writes
+well-formed steps, is good at the easy tier, poor at the middle and lost at the hard. Everything follows from the seed.
 """
 
 import argparse

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -116,9 +117,7 @@ def main() -> None:
         sys.exit(done.exit_code)
     except typer.Abort:
         sys.exit(Interrupted.exit_code)
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # typer's own usage errors can tell themselves
-            raise
+    except click.UsageError as error:
         error.show()
         sys.exit(2)
 

@@ -75,8 +75,6 @@ def _stepwise(bought: Iterable[Annotation]) -> Iterator[dict[str, Any]]:
 
 def _write(file: Path, rows: Iterable[dict[str, Any]]) -> int:
     file.parent.mkdir(parents=True, exist_ok=True)
-    count = 0
-    with open(file, "w", encoding="utf-8") as lines:
-        for count, row in enumerate(rows, start=1):
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return count
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    file.write_text("".join(lines), encoding="utf-8")
+    return len(lines)

@@ -15,7 +15,7 @@ from elad.annotate import Bought
 from elad.errors import RunFolderError, StorageError
 from elad.evaluate import Scores, evaluate
 from elad.keep import Kept
-from elad.ledger import Ledger
+from elad.ledger import Ledger, Move
 from elad.pool import admit
 from elad.progress import say
 from elad.recipe import Recipe, differences
@@ -121,11 +121,11 @@ def _verdict(recipe: Recipe, rounds: Sequence[Round]) -> Sufficiency:
     return Sufficiency(reason="; ".join(reasons) or None)
 
 
-def _are_selected(choice: Choice) -> list[tuple[str, str, str | None]]:
+def _are_selected(choice: Choice) -> list[Move]:
     return [(id, "selected", None) for id in (*choice.audited, *choice.selected)]
 
 
-def _are_annotated(bought: Bought) -> list[tuple[str, str, str | None]]:
+def _are_annotated(bought: Bought) -> list[Move]:
     return [
         *((annotation.question.id, "annotated", None) for annotation in bought.annotations),
         *((id, "unusable", reason) for id, reason in bought.unusable.items()),
@@ -133,7 +133,7 @@ def _are_annotated(bought: Bought) -> list[tuple[str, str, str | None]]:
     ]
 
 
-# -- the run folder -----------------------------------------------------------------------------------------------------
+# -- the run folder ---------------------------------------------------------------------------------------------------
 
 
 def claim(ledger: Ledger, recipe: Recipe) -> None:
@@ -166,7 +166,7 @@ def student_folder(ledger: Ledger, number: int) -> Path:
 
 
 def last_student(ledger: Ledger) -> Path | None:
-    """Where the last trained student lies, or None before the first. Raises RunFolderError when it is not as it was left."""
+    """Where the last trained student lies; None before the first. Raises RunFolderError where it was changed since."""
     number = ledger.last_round("train")
     trained = ledger.traced(number, "train", Trained)
     if trained is None:

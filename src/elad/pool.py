@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from elad.errors import InputError
 from elad.ledger import Admission, Ledger
-from elad.records import Part, Question
+from elad.records import Part, Question, State
 from elad.text import question_digest
 from elad.worlds import Arithmetic, Deduction
 
@@ -47,7 +47,10 @@ class File(Part):
     on_bad_row: Literal["stop", "skip"] = "stop"
 
     def rows(self) -> Iterator[tuple[str, Question | str]]:
-        """Where each row stands (`pool.jsonl:17`), and its question or what is wrong with it. Raises InputError when the file can't be read at all."""
+        """Where each row stands (`pool.jsonl:17`), and its question or what is wrong with it.
+
+        Raises InputError when the file can't be read at all.
+        """
         try:
             for number, row in _rows(self.path):
                 if isinstance(row, str):
@@ -56,30 +59,26 @@ class File(Part):
                     yield f"{self.path.name}:{number}", self._question(row)
         except (OSError, UnicodeDecodeError, EOFError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise InputError(
-                f"{self.path} can't be read: {reason}. Expected a .jsonl, .jsonl.gz, .parquet or .csv file."
-            ) from error
+            expected = "Expected a .jsonl, .jsonl.gz, .parquet or .csv file in UTF-8."
+            raise InputError(f"{self.path} can't be read: {reason}. {expected}") from error
 
     def _question(self, row: Mapping[str, Any]) -> Question | str:
         values = {target: self._value(target, row) for target in _TARGETS}
-        text = values.pop("question")
-        if text is None or (isinstance(text, str) and not text.strip()):
+        if values["question"] is None or not str(values["question"]).strip():
             column = self.fields.get("question", "question")
             return f"the question is empty (column {column!r}; the row has {', '.join(map(repr, row))})"
         try:
             question = Question(
-                id=str(values["id"] if values["id"] is not None else ""),
-                text=str(text).strip(),
-                choices=_texts(values["choices"]),
+                id=_text(values["id"]) or "",
+                text=str(values["question"]).strip(),
+                choices=_texts("choices", values["choices"]),
                 answer=_text(values["answer"]),
-                steps=_texts(values["steps"]),
+                steps=_texts("steps", values["steps"]),
                 domain=_text(values["domain"]),
-                meta=values["meta"] or {},
+                meta=_object("meta", values["meta"]),
             )
-        except (ValidationError, ValueError) as error:
-            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            field = error.errors()[0]["loc"][0] if isinstance(error, ValidationError) else "steps"
-            return f"field {field!r}: {said}"
+        except ValueError as error:
+            return str(error)
         return question if question.id else question.model_copy(update={"id": f"q-{question_digest(question)}"})
 
     def _value(self, target: Target, row: Mapping[str, Any]) -> Any:
@@ -105,16 +104,12 @@ def admit(ledger: Ledger, pool: File | Arithmetic | Deduction, held_out: File | 
     if any(ledger.counts().values()):
         return
     with ledger.admission() as door:
-        for name, source, state in (("held_out", held_out, "held out"), ("pool", pool, "pooled")):
-            bad = _admit(door, source, state)
-            if bad and isinstance(source, File) and source.on_bad_row == "stop":
-                raise InputError(_complaint(name, bad) + f"Mend them, or set {name}.on_bad_row to skip.")
-            if not door.count(state):
-                raise InputError(f"{name}: there is no usable question in it. " + _complaint(name, bad))
+        _admit(door, "held_out", held_out, "held out")
+        _admit(door, "pool", pool, "pooled")
 
 
-def _admit(door: Admission, source: File | Arithmetic | Deduction, state: Literal["held out", "pooled"]) -> list[_Bad]:
-    """Let a source's questions in; returns the rows that were set aside for being bad."""
+def _admit(door: Admission, name: str, source: File | Arithmetic | Deduction, state: State) -> None:
+    """Let a source's questions in, and set its bad rows aside or stop at them."""
     bad: list[_Bad] = []
     for where, row in source.rows():
         reason = row if isinstance(row, str) else _why_not(door, row)
@@ -124,7 +119,10 @@ def _admit(door: Admission, source: File | Arithmetic | Deduction, state: Litera
         door.add(f"{where} ({state})", None, "unusable", reason)
         if reason != _HELD_OUT:
             bad.append((where, str(reason)))
-    return bad
+    if bad and isinstance(source, File) and source.on_bad_row == "stop":
+        raise InputError(_complaint(name, bad) + f"Mend them, or set {name}.on_bad_row to skip.")
+    if not door.count(state):
+        raise InputError(f"{name}: there is no usable question in it. " + _complaint(name, bad))
 
 
 _HELD_OUT = "it is held out for evaluation"
@@ -206,8 +204,16 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value).strip()
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _texts(field: str, value: Any) -> tuple[str, ...]:
     """A list of texts; in a CSV file, where a cell is one text, a JSON list or a line for each."""
     if isinstance(value, str):
         value = json.loads(value) if value.lstrip().startswith("[") else value.splitlines()
+    if not isinstance(value, list | None):
+        raise ValueError(f"{field}: expected a list of texts, got {value!r}")
     return tuple(str(item).strip() for item in value or ())
+
+
+def _object(field: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict | None):
+        raise ValueError(f"{field}: expected an object, got {value!r}")
+    return value or {}

@@ -199,4 +199,4 @@ def _variable(match: re.Match[str]) -> str:
     value = os.environ.get(match[1], match[2])
     if value is None:
         raise InputError(f"the recipe names ${{{match[1]}}}, which is not set in the environment")
-    return value
+    return str(value)

@@ -34,7 +34,7 @@ def written(explanation: Explanation) -> str:
 
 
 def read(text: str) -> Explanation:
-    """The explanation that a text holds; the inverse of `written`. Blank lines, and all after the answer, are dropped."""
+    """The explanation that a text holds: undoes `written`. Blank lines, and all after the answer, are dropped."""
     steps: list[str] = []
     for line in text.splitlines():
         line = line.strip()

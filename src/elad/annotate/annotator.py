@@ -8,7 +8,7 @@ from elad.teacher import BadReply, Desk, Request
 
 
 class Bought(Record):
-    """What a batch came to: annotations, questions set aside with the reason, and those that the budget left unasked."""
+    """What a batch came to: annotations, questions set aside with the reason, and those left unasked."""
 
     annotations: tuple[Annotation, ...]
     unusable: dict[str, str]

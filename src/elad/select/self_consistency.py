@@ -1,4 +1,4 @@
-"""Select where sampled explanations disagree about the answer (Wang et al. 2022, arXiv 2203.11171, turned to selection)."""
+"""Select where sampled explanations disagree about the answer (after Wang et al. 2022, arXiv 2203.11171)."""
 
 from typing import Literal
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 
 class Writing(NamedTuple):
-    """What the model wrote after one prompt: token ids without the end mark, and per token its log-probability and the
-    entropy of the distribution that it came from, both in nats and at temperature 1. `ended`: it wrote the end mark.
+    """What the model wrote after one prompt: token ids without the end mark.
+
+    Per token, its log-probability and the entropy of the distribution that it came from, both in nats, at temperature
+    1. `ended`: it wrote the end mark.
     """
 
     tokens: list[int]

@@ -46,7 +46,7 @@ class Optimiser(Record):
 
 
 class Fitted(Record):
-    """What came of a training: optimiser steps, tokens learnt from, and the mean loss of its first and last tenth."""
+    """What came of a training: its steps, the tokens learnt from, the mean loss of its first and last tenth."""
 
     steps: int
     tokens: int
@@ -55,7 +55,7 @@ class Fitted(Record):
 
 
 class Lora(Record):
-    """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): only updates of this rank to the named layers are learnt."""
+    """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): only updates of this rank to these layers are learnt."""
 
     rank: int = Field(16, gt=0)
     alpha: float = Field(32.0, gt=0)
@@ -66,7 +66,7 @@ class Lora(Record):
 def fit(
     student: "Student", examples: Sequence[Example], optimiser: Optimiser, seed: str, lora: Lora | None = None
 ) -> Fitted:
-    """Train the student in place, low-rank updates being merged at the end. Raises ValueError when there is nothing to learn from."""
+    """Train the student in place, merging low-rank updates at the end. Raises ValueError without examples."""
     import torch
     from accelerate import Accelerator
     from transformers import get_cosine_with_min_lr_schedule_with_warmup
@@ -87,7 +87,7 @@ def fit(
     losses: list[float] = []
     for batch in track(batches, "train"):
         inputs, labels = _padded([rows[index] for index in batch], student.pad, student.model.device)
-        # no attention mask: behind its own end a text is followed by padding only, which causal attention never looks back at
+        # no attention mask: padding stands behind every text, where causal attention does not look
         loss = model(input_ids=inputs, labels=labels, use_cache=False).loss
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), optimiser.clip)

@@ -126,7 +126,7 @@ class Student:
                 explanation=spans[i].explanation,
                 evidence=Evidence(
                     steps=tuple(span.evidence(greedy[i]) for span in spans[i].steps),
-                    answer=spans[i].answer.evidence(greedy[i]) if spans[i].answer else None,
+                    answer=answer.evidence(greedy[i]) if (answer := spans[i].answer) else None,
                     sampled=tuple(sampled.get(i, ())),
                     removed=removed[i],
                     rebuilt=_chunks(rebuilt.get(i, []), needs.rebuilds),

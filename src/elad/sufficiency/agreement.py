@@ -11,7 +11,7 @@ from elad.sufficiency.rule import Round, Rule
 
 
 class Agreement(Rule):
-    """The lower end of the exact (Clopper-Pearson) 95% interval of the student's agreement with the teacher reaches `target`.
+    """The lower end of the exact 95% interval (Clopper-Pearson) of the agreement with the teacher reaches `target`.
 
     It is counted over the audit: the questions of the last `window` rounds' batches that were drawn uniformly from
     the remaining pool, whatever the selector wanted. So the teacher's verdicts on them estimate without bias how

@@ -9,7 +9,7 @@ from elad.sufficiency.rule import Round, Rule
 
 
 class Plateau(Rule):
-    """No significant gain for `rounds` rounds: the held-out accuracy now is within sampling error of what it was before them.
+    """No significant gain for `rounds` rounds: the held-out accuracy is within sampling error of what it was before.
 
     Significant: a two-sided test of two proportions at level `alpha`. The same questions are scored twice, so it is
     cautious: a paired test would see smaller gains.

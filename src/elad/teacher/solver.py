@@ -44,13 +44,13 @@ class Solver(Teacher):
         return counted_reply(request, json.dumps(content, ensure_ascii=False))
 
     def _solve(self, asked: dict[str, Any], errs: bool, rng: random.Random) -> dict[str, Any]:
-        solution = WORLDS[self.world]().solve(asked["question"])
+        solution = WORLDS[self.world].solve(asked["question"])
         if errs:
             solution = _spoilt(solution, rng)
         return {"steps": solution.steps, "answer": solution.answer}
 
     def _revise(self, asked: dict[str, Any], errs: bool, rng: random.Random) -> dict[str, Any]:
-        world = WORLDS[self.world]()
+        world = WORLDS[self.world]
         steps = tuple(asked["steps"].values())
         verdict = world.check(asked["question"], Explanation(steps=steps, answer=asked["answer"]))
         flaw = verdict.first_flaw

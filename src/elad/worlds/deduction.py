@@ -1,10 +1,10 @@
 """The deduction world: fictional ontologies, in the English of ProntoQA (Saparov and He 2022, arXiv 2210.01240).
 
     Every brimpus is a tumpus. Tumpuses are not cold. Rex is a brimpus. True or false: Rex is cold.
-    Rex is a brimpus.  Every brimpus is a tumpus.  Rex is a tumpus.  Tumpuses are not cold.  Rex is not cold.  Answer: False
+    Rex is a brimpus.  Every brimpus is a tumpus.  Rex is a tumpus.  Tumpuses are not cold.  Rex is not cold.  (False)
 
-A proof states a fact, then a rule, then what follows from the two, and so on to the fact that was asked about. The checker accepts
-any order in which everything has been stated before it is used, and any of the wordings of a rule.
+A proof states a fact, then a rule, then what follows from the two, and so on to the fact that was asked about. The
+checker accepts any order in which everything has been stated before it is used, and any of the wordings of a rule.
 """
 
 import random
@@ -38,7 +38,7 @@ VOCABULARY = (
     *NAMES,
     *(form for noun in NOUNS for form in (noun, f"{noun}es", f"{noun}es".capitalize())),
     *(adjective for family in FAMILIES for adjective in family),
-    *"Each Every is are a an not True or false False".split(),
+    *["Each", "Every", "is", "are", "a", "an", "not", "True", "or", "false", "False"],
 )
 """Every word of this English, for a tokenizer."""
 
@@ -55,14 +55,14 @@ class Said(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """`Rex is not cold.`"""
+    """A fact: `Rex is not cold.`."""
 
     name: str
     said: Said
 
 
 class Rule(NamedTuple):
-    """`Every brimpus is a tumpus.`, `Tumpuses are not cold.`"""
+    """A rule: `Every brimpus is a tumpus.`, `Tumpuses are not cold.`."""
 
     noun: str
     said: Said
@@ -114,7 +114,9 @@ class Deduction(World):
         return Verdict(first_flaw=None)
 
     def _question(self, rng: random.Random, index: int) -> Question:
-        hops = rng.choices(range(self.hops[0], self.hops[1] + 1), [1 / n for n in range(self.hops[0], self.hops[1] + 1)])[0]
+        hops = rng.choices(
+            range(self.hops[0], self.hops[1] + 1), [1 / n for n in range(self.hops[0], self.hops[1] + 1)]
+        )[0]
         distracted = rng.random() < self.distractors
         name = rng.choice(NAMES)
         family, *other_families = rng.sample(FAMILIES, len(FAMILIES))
@@ -128,7 +130,9 @@ class Deduction(World):
             facts.insert(0, Fact(name, Said(others[0])))
         rng.shuffle(rules)
         asked = Fact(name, conclusion if rng.random() < 0.5 else conclusion.denied())
-        text = " ".join([*(_say_rule(rng, r) for r in rules), *map(_say_fact, facts), f"True or false: {_say_fact(asked)}"])
+        text = " ".join(
+            [*(_say_rule(rng, r) for r in rules), *map(_say_fact, facts), f"True or false: {_say_fact(asked)}"]
+        )
         solution = self.solve(text)
         return Question(
             id=f"deduction/{self.seed}/{index:05d}",
@@ -220,7 +224,9 @@ def _read_question(question: str) -> _Problem:
     body, asks, query = question.strip().partition("True or false:")
     asked = _read_sentence(query)
     if not asks or not isinstance(asked, Fact):
-        raise UnreadableQuestion(f"not a question of the deduction world: it ends in no 'True or false: NAME is ...' ({question[:60]!r})")
+        raise UnreadableQuestion(
+            f"not a question of the deduction world: it ends in no 'True or false: NAME is ...' ({question[:60]!r})"
+        )
     given: dict[Fact | Rule, str] = {}
     for sentence in re.split(r"(?<=\.)\s+", body.strip()):
         meaning = _read_sentence(sentence)

@@ -20,10 +20,11 @@ COMMON = 3
 """How many wordings of each operation count as common: those that the shipped student has read."""
 
 NAMES = (
-    ["Mia", "Tom", "Ana", "Ben", "Eva", "Leo", "Ida", "Max", "Zoe", "Sam", "Lea", "Kai", "Amy", "Jon", "Una", "Raj"]
+    "Mia", "Tom", "Ana", "Ben", "Eva", "Leo", "Ida", "Max", "Zoe", "Sam", "Lea", "Kai", "Amy", "Jon", "Una", "Raj",
 )  # fmt: skip
 ITEMS = (
-    ["coins", "hats", "cards", "pens", "shells", "beads", "books", "cups", "keys", "balls", "stamps", "figs", "nuts", "rings", "toys", "caps"]
+    "coins", "hats", "cards", "pens", "shells", "beads", "books", "cups",
+    "keys", "balls", "stamps", "figs", "nuts", "rings", "toys", "caps",
 )  # fmt: skip
 
 
