@@ -55,8 +55,8 @@ def test_csv_and_parquet(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs the parquet extra")
     from pyarrow import parquet
 
-    parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "p.parquet")
-    assert questions(File(path=tmp_path / "p.parquet"))[1].choices == ("pear", "stone")
+    parquet.write_table(pyarrow.Table.from_pylist(ROWS[::-1]), tmp_path / "p.parquet")
+    assert questions(File(path=tmp_path / "p.parquet"))[0].choices == ("pear", "stone")
 
 
 def test_columns_are_mapped(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ SOURCE = Path(elad.__file__).parent
 
 FLOORS = [
     {"cli", "__main__"},
-    {"report", "export"},
+    {"export"},
+    {"report"},
     {"loop"},
     {"recipe"},
     {"recipe_errors"},

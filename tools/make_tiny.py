@@ -1,7 +1,8 @@
 """Make the student that ships with the package: `make tiny`.
 
-It reads one- and two-step problems in common wordings, nearly all of them easy, and one- and two-hop proofs. So it writes
-well-formed steps, is good at the easy tier, poor at the middle and lost at the hard. Everything follows from the seed.
+It reads one- and two-step problems in common wordings, nearly all of them easy, and one- and two-hop proofs. So it
+writes well-formed steps, is good at the easy tier, poor at the middle and lost at the hard. All of it
+follows from the seed.
 """
 
 import argparse

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -107,19 +106,12 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
-        app(standalone_mode=False)
+        app()
     except EladError as error:
         Console(stderr=True, soft_wrap=True).print(f"elad: {error}", style="red", markup=False, highlight=False)
         sys.exit(error.exit_code)
     except (Interrupted, KeyboardInterrupt):
         sys.exit(Interrupted.exit_code)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
-    except typer.Abort:
-        sys.exit(Interrupted.exit_code)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(2)
 
 
 def _summary(folder: Path) -> dict[str, Any]:

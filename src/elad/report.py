@@ -84,7 +84,7 @@ def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         [
             str(round["round"]),
             str(round["asked"]),
-            _said(round["spent"]),
+            _briefly(round["spent"]),
             _shares(round["accuracy"]["overall"]),
             *(f"{round['accuracy']['domains'][name]['share']:.0%}" for name in domains),
             _shares(round["agreement"]) if round["agreement"]["total"] else "",
@@ -133,6 +133,10 @@ def _said(spent: dict[str, Any]) -> str:
     said += [f"{spent['tokens']:,} tokens"] if "tokens" in spent else []
     said += [f"{spent['output_tokens']:,} out"] if "output_tokens" in spent else []
     return ", ".join(said)
+
+
+def _briefly(spent: dict[str, Any]) -> str:
+    return str(spent["money"]) if "money" in spent else f"{spent['tokens']:,} tokens"
 
 
 def _shares(told: dict[str, Any]) -> str:

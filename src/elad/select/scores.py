@@ -23,12 +23,12 @@ def answer_entropy(attempt: Attempt) -> float:
 
 def step_entropy_mean(attempt: Attempt) -> float:
     """Mean over the steps of each step's mean predictive entropy, in nats."""
-    return fmean(step.entropy for step in attempt.evidence.steps) if attempt.evidence.steps else math.inf
+    return fmean(_step_entropies(attempt))
 
 
 def step_entropy_max(attempt: Attempt) -> float:
     """The largest of the steps' mean predictive entropies, in nats."""
-    return max((step.entropy for step in attempt.evidence.steps), default=math.inf)
+    return max(_step_entropies(attempt))
 
 
 def self_consistency(attempt: Attempt) -> float | None:
@@ -82,6 +82,11 @@ SCORES: dict[str, Callable[[Attempt], float | None]] = {
     "intra rebuild": lambda attempt: intra(attempt, "rebuild"),
 }
 """Every score that a report compares, by the name that it prints."""
+
+
+def _step_entropies(attempt: Attempt) -> Sequence[float]:
+    entropies = [step.entropy for step in attempt.evidence.steps]
+    return entropies if entropies and attempt.explanation.answer is not None else [math.inf]
 
 
 def _votes(attempt: Attempt) -> Sequence[int]:

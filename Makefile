@@ -1,0 +1,46 @@
+# Two commands do everything on a fresh clone:
+#   make demo   sets up and runs the main job on what ships with the package
+#   make test   sets up and runs lint, types and tests
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+FAST := not slow
+
+.PHONY: demo test lint fast slow tiny scores clean
+
+demo: $(VENV)/.user
+	$(BIN)/elad run recipes/elad.yaml
+
+test: lint fast
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fast: $(VENV)/.dev
+	$(BIN)/pytest -m "$(FAST)"
+
+slow: $(VENV)/.dev
+	$(BIN)/pytest -m slow
+
+# the student that ships with the package, from scratch
+tiny: $(VENV)/.user
+	$(BIN)/python tools/make_tiny.py
+
+# which score tells a wrong explanation from a right one: benchmarks/results/scores.json
+scores: $(VENV)/.user
+	$(BIN)/python benchmarks/scores.py
+
+$(VENV)/.user: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.user
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,216 @@
+"""The student's door: what it writes, what its probabilities say, how it learns and is saved."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from elad.errors import InputError
+from elad.records import Needs, Question
+from elad.student import Example, Lora, Optimiser, Student, fit, tiny
+from elad.student.decode import loglikelihoods, write
+from elad.student.spans import locate
+from elad.text import prompt
+from elad.worlds import Arithmetic, Deduction
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Student:
+    return Student.load("tiny", most=48)
+
+
+@pytest.fixture
+def untrained() -> Student:
+    return Student(*tiny.blank(width=16, layers=1, heads=2), most=12)
+
+
+@pytest.fixture(scope="module")
+def questions() -> list[Question]:
+    return list(Arithmetic(size="small", count=12, seed=3).questions())
+
+
+def test_greedy_text_is_that_of_generate(shipped: Student, questions: list[Question]) -> None:
+    ids = [shipped.encode(prompt(q), "")[0][:-1] for q in questions]
+    ours = write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=48)
+    for row, writing in zip(ids, ours, strict=True):
+        theirs = shipped.model.generate(
+            torch.tensor([row]), max_new_tokens=48, do_sample=False, pad_token_id=shipped.pad
+        )
+        assert [t for t in theirs[0, len(row) :].tolist() if t not in shipped.ends] == writing.tokens
+        assert writing.ended
+
+
+def test_probabilities_are_those_of_one_forward_pass(shipped: Student, questions: list[Question]) -> None:
+    ids = [shipped.encode(prompt(q), "")[0][:-1] for q in questions]
+    for row, writing in zip(ids, write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=48), strict=True):
+        with torch.inference_mode():
+            logits = shipped.model(torch.tensor([row + writing.tokens])).logits[0].log_softmax(-1)
+        before = logits[len(row) - 1 : len(row) - 1 + len(writing.tokens)]
+        expected = before.gather(-1, torch.tensor(writing.tokens)[:, None]).squeeze(-1)
+        np.testing.assert_allclose(writing.logprobs, expected, atol=1e-4)
+        np.testing.assert_allclose(writing.entropies, -(before.exp() * before).sum(-1), atol=1e-4)
+        assert sum(writing.logprobs) == pytest.approx(
+            loglikelihoods(shipped.model, [(row, writing.tokens), (row[:3], row[3:5])], pad=shipped.pad)[0], abs=1e-3
+        )
+
+
+def test_samples_follow_the_model(shipped: Student) -> None:
+    """First sampled tokens against the exact distribution: chi-square, fixed seeds, 1,000 draws."""
+    from scipy.stats import chisquare
+
+    row = shipped.encode(prompt(Question(id="q", text="Mia has 4 coins. Mia obtains 3. How many coins?")), "")[0][:-1]
+    row += shipped.encode("", "4")[0][:-1]
+    dice = [np.random.Generator(np.random.Philox(key=n)) for n in range(1000)]
+    written = write(shipped.model, [row] * 1000, pad=shipped.pad, ends=shipped.ends, most=1, temperature=1.3, dice=dice)
+    with torch.inference_mode():
+        exact = (shipped.model(torch.tensor([row])).logits[0, -1].double() / 1.3).softmax(-1).numpy()
+    counts = np.bincount([w.tokens[0] if w.tokens else next(iter(shipped.ends)) for w in written], minlength=len(exact))
+    common = exact * 1000 >= 5
+    observed = [*counts[common], counts[~common].sum()]
+    expected = [*exact[common] * 1000, exact[~common].sum() * 1000]
+    assert len(observed) > 2, "the student should be unsure here"
+    assert chisquare(observed, np.array(expected) * 1000 / sum(expected)).pvalue > 0.001
+
+
+def test_an_attempt_says_where_its_doubt_lies(shipped: Student, questions: list[Question]) -> None:
+    needs = Needs(samples=3, removed=True, rebuilds=2)
+    attempts = shipped.attempt(questions, needs, "seed")
+    assert [a.question for a in attempts] == questions
+    for attempt in attempts:
+        steps = len(attempt.explanation.steps)
+        assert (
+            steps == len(attempt.evidence.steps) == len(attempt.evidence.removed) == len(attempt.evidence.rebuilt) >= 1
+        )
+        assert len(attempt.evidence.sampled) == 3
+        assert all(len(others) == 2 for others in attempt.evidence.rebuilt)
+        assert all(0 <= p <= 1 for p in attempt.evidence.removed)
+        assert all(0 <= s.entropy <= s.peak and s.logprob <= 0 for s in attempt.evidence.steps)
+    assert shipped.attempt(questions, needs, "seed") == attempts
+    assert shipped.attempt(questions, needs, "other seed") != attempts
+    assert shipped.attempt([], needs, "seed") == []
+
+
+def test_a_student_without_an_answer_has_an_attempt_all_the_same(untrained: Student, questions: list[Question]) -> None:
+    needs = Needs(samples=2, removed=True, rebuilds=1)
+    for attempt in untrained.attempt(questions, needs, "s"):
+        assert attempt.explanation.answer is None
+        assert attempt.evidence.answer is None
+        assert attempt.evidence.removed == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "answer"),
+    [
+        ("3 + 4 = 7.\nAnswer: 7\n", ["3 + 4 = 7.\n"], "7"),
+        ("3 + 4 = 7.\n\n12 - 5 = 7.\nAnswer: 17\nmore\n", ["3 + 4 = 7.\n", "12 - 5 = 7.\n"], "17"),
+        ("3 + 4", ["3 + 4"], None),
+        ("Answer:\n", [], None),
+        ("", [], None),
+    ],
+)
+def test_steps_are_found_by_position(untrained: Student, text: str, steps: list[str], answer: str | None) -> None:
+    ids = untrained.encode("", text)[0][:-1]
+    writing = write(untrained.model, [[5]], pad=0, ends=frozenset(), most=max(1, len(ids)))[0]._replace(tokens=ids)
+    found = locate(writing, untrained._text, untrained._line_breaks)
+    assert [untrained._text(ids[s.start : s.stop]) for s in found.steps] == steps
+    assert found.explanation.answer == answer
+    if found.answer:
+        assert untrained._text(ids[found.answer.start : found.answer.stop]).strip() == answer
+
+
+@pytest.mark.parametrize("world", [Arithmetic(count=50), Arithmetic(size="small", count=50), Deduction(count=50)])
+def test_the_shipped_tokenizer_reads_the_worlds_in_whole_words(world: Arithmetic | Deduction) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny.FOLDER)
+    for question in world.questions():
+        text = prompt(question) + "\n".join(question.steps) + f"\nAnswer: {question.answer}\n"
+        ids = tokenizer(text)["input_ids"]
+        assert tokenizer.decode(ids) == text
+        assert not any(
+            piece.startswith("##") and not piece[2:].isdigit() for piece in tokenizer.convert_ids_to_tokens(ids)
+        )
+
+
+def test_other_words_are_spelt_out() -> None:
+    tokenizer = tiny.word_and_digit_tokenizer(["coins"])
+    assert tokenizer.decode(tokenizer("Zebras (12) have 305 coins.")["input_ids"]) == "Zebras ( 12) have 305 coins."
+    assert tokenizer.unk_token_id not in tokenizer('Any ASCII text: x_1 = {2}; "so" what?')["input_ids"]
+
+
+LESSON = [
+    Example("Question: a\nSteps:\n", "1 + 1 = 2.\nAnswer: 2\n"),
+    Example("Question: b c\nSteps:\n", "Answer: 3\n"),
+]
+
+
+def weights(student: Student) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in student.model.state_dict().items()}
+
+
+def test_equal_seeds_give_equal_weights() -> None:
+    trained = []
+    for seed in ("a", "a", "b"):
+        student = Student(*tiny.blank(width=16, layers=1, heads=2))
+        fit(student, LESSON * 8, Optimiser(batch=4, epochs=2), seed)
+        trained.append(weights(student))
+    assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
+    assert not all(torch.equal(trained[0][name], trained[2][name]) for name in trained[0])
+
+
+def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
+    ids, labels = untrained.encode("Question: a\nSteps:\n", "Answer: 2\n")
+    learnt = [i for i, label in enumerate(labels) if label != -100]
+    assert untrained._text([ids[i] for i in learnt]) == "Answer: 2\n"
+    assert ids[learnt[-1]] in untrained.ends
+    assert fit(untrained, LESSON, Optimiser(batch=1, epochs=1), "s").tokens == sum(
+        label != -100 for e in LESSON for label in untrained.encode(*e)[1]
+    )
+
+
+def test_it_learns_and_nothing_to_learn_is_an_error(untrained: Student) -> None:
+    fitted = fit(untrained, LESSON, Optimiser(learning_rate=0.02, batch=2, epochs=60), "s")
+    assert fitted.last_loss < fitted.first_loss / 3
+    assert untrained.explain([Question(id="b", text="b c")])[0].answer == "3"
+    with pytest.raises(ValueError, match="no examples"):
+        fit(untrained, [], Optimiser(), "s")
+
+
+def test_low_rank_updates_are_merged(untrained: Student, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="LoRA needs the lora extra")
+    before = weights(untrained)
+    fit(untrained, LESSON, Optimiser(learning_rate=0.05, batch=2, epochs=5), "s", Lora(rank=2))
+    after = weights(untrained)
+    assert after.keys() == before.keys()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed
+    assert not any("embed" in name or "norm" in name for name in changed)
+    untrained.save(tmp_path / "s")
+    assert not (tmp_path / "s" / "adapter_config.json").exists()
+
+
+def test_what_is_saved_loads_anywhere_and_answers_the_same(untrained: Student, tmp_path: Path) -> None:
+    digest = untrained.save(tmp_path / "one")
+    assert untrained.save(tmp_path / "one") == digest, "saving again replaces"
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "one")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "one")
+    ids = tokenizer("Question: a\nSteps:\n", return_tensors="pt")["input_ids"]
+    out = model.generate(ids, max_new_tokens=5, do_sample=False)
+    assert untrained.complete(["Question: a\nSteps:\n"])[0].startswith(
+        tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+    )
+    assert [f.name for f in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"student.model: .* can't be loaded"):
+        Student.load(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
