@@ -19,7 +19,7 @@ from elad.text import prompt, same_answer, written
 from elad.worlds import Arithmetic, Deduction
 from elad.worlds.operations import Tier
 
-TIERS: dict[Tier, float] = {"easy": 0.92, "middle": 0.07, "hard": 0.01}
+TIERS: dict[Tier, float] = {"easy": 0.98, "middle": 0.015, "hard": 0.005}
 
 
 def lessons(count: int, seed: int) -> list[Example]:
@@ -52,7 +52,7 @@ def main() -> None:
     """Train, save, and say how good it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=tiny.FOLDER)
-    parser.add_argument("--count", type=int, default=300_000, help="problems to read")
+    parser.add_argument("--count", type=int, default=160_000, help="problems to read")
     options = parser.parse_args()
     began = time.monotonic()
     student = Student(*tiny.blank(seed=0), most=96)

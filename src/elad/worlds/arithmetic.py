@@ -105,7 +105,7 @@ class Arithmetic(World):
         tier = rng.choices(list(self.tiers), list(self.tiers.values()))[0]
         shortest, longest = self.operations or (1, size.links)
         lengths = range(shortest, longest + 1)
-        length = rng.choices(lengths, [1 / n for n in lengths])[0]
+        length = rng.choices(lengths, [n**-2 for n in lengths])[0]
         start, links = _draw_chain(rng, size, tier, length)
         sentences = [f"{name} {self._say(rng, operation, numbers, item)}." for operation, numbers in links]
         if rng.random() < self.distractors:

@@ -1,0 +1,126 @@
+"""The commands as a person or a script meets them, in processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from elad.ledger import Ledger
+from elad.recipe import Recipe
+
+
+def elad(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "elad", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def file(recipe: Recipe, tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**recipe.resolved(), "name": "mine"}))
+    return path
+
+
+def test_from_run_to_export(file: Path, tmp_path: Path) -> None:
+    done = elad("run", file, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "stopped: budget: all 3 rounds are run" in done.stdout
+    assert "round 3" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr, "no colours or bars where nobody looks"
+    folder = tmp_path / "runs" / "mine"
+    assert (folder / "report.md").read_text().startswith("# mine")
+
+    again = elad("run", file, "--run", folder, "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["spent"]["calls"] == 9
+
+    status = elad("status", folder)
+    assert "31 pooled" in status.stdout
+    assert json.loads(elad("status", folder, "--json").stdout)["stopped"] == "budget: all 3 rounds are run"
+    assert elad("report", folder).stdout == (folder / "report.md").read_text()
+
+    out = tmp_path / "out"
+    told = elad("export", folder, out, "--json")
+    assert told.returncode == 0, told.stderr
+    counts = json.loads(told.stdout)["annotations"]
+    rows = {
+        n: [json.loads(line) for line in (out / "annotations" / f"{n}.jsonl").read_text().splitlines()] for n in counts
+    }
+    assert {n: len(r) for n, r in rows.items()} == counts
+    assert counts["sft"] == 9
+    assert all(set(row) == {"prompt", "completion"} for row in rows["sft"])
+    assert all(set(row) == {"prompt", "chosen", "rejected"} for row in rows["preference"])
+    assert all(len(row["completions"]) == len(row["labels"]) for row in rows["stepwise"])
+    assert (out / "model.safetensors").read_bytes() == (folder / "students" / "03" / "model.safetensors").read_bytes()
+    assert elad("export", folder, out).returncode == 2
+
+
+def test_what_is_wrong_is_one_clear_line_and_an_exit_code(file: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    wrong = {
+        2: [
+            ("run", tmp_path / "none.yaml"),
+            ("run", file, "budget.toknes=3"),
+            ("run", file, "--run", run, "student.model=/nowhere"),
+            ("run", file, "pool={kind: file, path: /nowhere.jsonl}", "--run", tmp_path / "other"),
+            ("bogus",),
+            ("run",),
+            ("status", run, "--jsno"),
+        ],
+        4: [("status", tmp_path), ("report", tmp_path / "nope"), ("export", run, tmp_path / "o")],
+    }
+    for code, commands in wrong.items():
+        for command in commands:
+            done = elad(*command)
+            assert done.returncode == code, (command, done)
+            assert "Traceback" not in done.stderr, command
+            assert done.stderr.strip(), command
+
+
+def test_another_recipe_on_the_folder_is_refused(file: Path, tmp_path: Path) -> None:
+    assert elad("run", file, "--run", tmp_path / "run").returncode == 0
+    other = elad("run", file, "--run", tmp_path / "run", "rounds.batch=2")
+    assert other.returncode == 4
+    assert "rounds.batch: 3 here, 2 there" in other.stderr
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "elad",
+        "run",
+        str(file),
+        "--run",
+        str(folder),
+        "teacher.latency=0.3",
+        "teacher.concurrency=1",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        try:
+            with Ledger(folder, read_only=True) as ledger:
+                if ledger.spent().calls:
+                    break
+        except Exception:  # not there yet
+            continue
+    os.kill(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    assert "goes on from here" in said
+    assert "Traceback" not in said
+    with Ledger(folder, read_only=True) as ledger:
+        bought = ledger.spent().calls
+        assert 0 < bought < 9
+    assert elad(*command[3:]).returncode == 0
+    with Ledger(folder, read_only=True) as ledger:
+        assert ledger.spent().calls == 9

@@ -1,0 +1,162 @@
+"""Whole runs on a student that trains in a second."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from elad.annotate import Bought
+from elad.budget import Usage
+from elad.evaluate import Scores
+from elad.ledger import Ledger
+from elad.loop import Attempts, Choice, distil
+from elad.records import Attempt
+from elad.report import annotations, markdown, summary
+from elad.select import Selector
+from tests.runs import contents, small_recipe
+
+
+def run(student: Path, folder: Path, **changes: Any) -> str:
+    return distil(small_recipe(student, **changes), folder)
+
+
+def told(folder: Path) -> dict[str, Any]:
+    with Ledger(folder, read_only=True) as ledger:
+        return summary(ledger)
+
+
+def test_a_run_ends_for_a_stated_reason_with_a_student_and_counts_that_add_up(
+    minimal_student: Path, tmp_path: Path
+) -> None:
+    assert run(minimal_student, tmp_path) == "budget: all 3 rounds are run"
+    story = told(tmp_path)
+    assert story["questions"] == {"pooled": 31, "annotated": 9, "held out": 4}
+    assert [r["asked"] for r in story["rounds"]] == [0, 3, 3, 3]
+    assert story["spent"]["calls"] == 9
+    assert {p.name for p in (tmp_path / "students").iterdir()} == {"01", "02", "03"}
+    assert "| 3 |" in markdown(story)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        bought = annotations(ledger)
+        assert len({a.question.id for a in bought}) == 9
+        assert all(len(a.authors) == len(a.target.steps) for a in bought)
+        assert sum(a.audit for a in bought) == 3
+
+
+def test_same_recipe_same_seed_same_everything(minimal_student: Path, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        run(minimal_student, tmp_path / name)
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+    run(minimal_student, tmp_path / "third", seed=1)
+    assert contents(tmp_path / "one")["traces"] != contents(tmp_path / "third")["traces"]
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        {"kind": "random"}, {"kind": "entropy"}, {"kind": "step_entropy", "over": "max"},
+        {"kind": "self_consistency", "samples": 2}, {"kind": "egss", "intra": "removal", "samples": 1},
+        {"kind": "egss", "intra": "rebuild", "samples": 1, "rebuilds": 1},
+    ],
+    ids=lambda s: f"{s['kind']} {s.get('intra', '')}",
+)  # fmt: skip
+@pytest.mark.parametrize("annotate", ["rationale", "revise"])
+def test_every_selector_with_every_annotator(
+    minimal_student: Path, tmp_path: Path, select: dict[str, Any], annotate: str
+) -> None:
+    """On an untrained student, which writes nothing that can be parsed."""
+    stop = [{"kind": "budget", "rounds": 1}]
+    run(minimal_student, tmp_path, select=select, annotate={"kind": annotate}, stop=stop)
+    assert told(tmp_path)["rounds"][1]["asked"] == 3
+
+
+@pytest.mark.parametrize("cap", [{"calls": 5}, {"output_tokens": 2000}, {"tokens": 1500}])
+def test_the_budget_ends_it_and_is_not_exceeded(minimal_student: Path, tmp_path: Path, cap: dict[str, int]) -> None:
+    teacher = {"kind": "solver", "world": "arithmetic", "max_output_tokens": 400}
+    reason = run(minimal_student, tmp_path, budget=cap, teacher=teacher, stop=[])
+    assert reason == "budget: no cap has room for another call"
+    story = told(tmp_path)
+    spent = Usage(**{k: v for k, v in story["spent"].items() if k != "tokens"})
+    assert all(
+        {"calls": spent.calls, "output_tokens": spent.output_tokens, "tokens": spent.tokens}[k] <= v
+        for k, v in cap.items()
+    )
+    assert story["questions"]["annotated"] == spent.calls > 0
+    assert sum(story["questions"].values()) == 44
+    assert set(story["questions"]) == {"pooled", "annotated", "held out"}, "what was not asked is back in the pool"
+
+
+def test_money_is_capped_by_the_recipes_price(minimal_student: Path, tmp_path: Path) -> None:
+    teacher = {
+        "kind": "solver",
+        "world": "arithmetic",
+        "price": {"input": "1", "output": "4"},
+        "max_output_tokens": 100,
+    }
+    run(minimal_student, tmp_path, budget={"money": "0.002"}, teacher=teacher, stop=[])
+    assert 0.001 < float(told(tmp_path)["spent"]["money"]) <= 0.002
+
+
+def test_a_pool_smaller_than_a_batch_is_used_up(minimal_student: Path, tmp_path: Path) -> None:
+    reason = run(
+        minimal_student, tmp_path, pool={"kind": "arithmetic", "size": "small", "count": 4, "seed": 1}, stop=[]
+    )
+    assert reason == "pool: no question is left to ask about"
+    assert told(tmp_path)["questions"] == {"annotated": 4, "held out": 4}
+
+
+def test_what_the_teacher_can_not_answer_is_unusable_with_its_reason(minimal_student: Path, tmp_path: Path) -> None:
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text("".join(json.dumps({"id": f"q{n}", "question": f"Why {n}?"}) + "\n" for n in range(5)))
+    run(minimal_student, tmp_path / "run", pool={"kind": "file", "path": str(pool)}, stop=[])
+    story = told(tmp_path / "run")
+    assert story["questions"] == {"unusable": 5, "held out": 4}
+    assert "not a question of the arithmetic world" in story["set_aside"][0]["reason"]
+
+
+class Watching(Selector):
+    """Records what it is shown, and takes the last."""
+
+    kind: Literal["tests.test_loop:Watching"] = "tests.test_loop:Watching"
+
+    def score(self, attempt: Attempt) -> float:
+        assert attempt.question.id
+        return 0.0
+
+
+def test_the_audit_is_the_head_of_a_uniform_draw_whatever_the_selector_wants(
+    minimal_student: Path, tmp_path: Path
+) -> None:
+    run(minimal_student, tmp_path, select={"kind": "tests.test_loop:Watching"})
+    with Ledger(tmp_path, read_only=True) as ledger:
+        for number in (1, 2, 3):
+            attempts = ledger.traced(number, "attempt", Attempts)
+            choice = ledger.traced(number, "select", Choice)
+            bought = ledger.traced(number, "annotate", Bought)
+            assert attempts
+            assert choice
+            assert bought
+            assert choice.audited == (attempts.attempts[0].question.id,)
+            assert Counter(a.question.id for a in bought.annotations if a.audit) == Counter(choice.audited)
+            assert set(choice.selected).isdisjoint(choice.audited)
+
+
+def test_evaluation_never_reads_the_pools_answers(minimal_student: Path, tmp_path: Path) -> None:
+    """A pool without answers gives the same run as one with them."""
+    from elad.worlds import Arithmetic
+
+    world = Arithmetic(size="small", count=12, seed=1)
+    for name in ("with", "without"):
+        rows = [{"id": q.id, "question": q.text, "domain": q.domain} for q in world.questions()]
+        if name == "with":
+            rows = [{**row, "answer": "0", "steps": ["wrong"]} for row in rows]
+        file = tmp_path / "pool.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        run(minimal_student, tmp_path / name, pool={"kind": "file", "path": str(file)})
+    with Ledger(tmp_path / "with", read_only=True) as one, Ledger(tmp_path / "without", read_only=True) as other:
+        for number in range(4):
+            assert one.traced(number, "evaluate", Scores) == other.traced(number, "evaluate", Scores)
+    assert (tmp_path / "with/students/03/model.safetensors").read_bytes() == (
+        tmp_path / "without/students/03/model.safetensors"
+    ).read_bytes()
