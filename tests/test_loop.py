@@ -148,7 +148,7 @@ def test_evaluation_never_reads_the_pools_answers(minimal_student: Path, tmp_pat
 
     world = Arithmetic(size="small", count=12, seed=1)
     for name in ("with", "without"):
-        rows = [{"id": q.id, "question": q.text, "domain": q.domain} for q in world.questions()]
+        rows: list[dict[str, Any]] = [{"id": q.id, "question": q.text, "domain": q.domain} for q in world.questions()]
         if name == "with":
             rows = [{**row, "answer": "0", "steps": ["wrong"]} for row in rows]
         file = tmp_path / "pool.jsonl"

@@ -51,7 +51,7 @@ def test_missing_answers_agree_with_nothing() -> None:
 @pytest.mark.parametrize("selector", ALL, ids=lambda s: f"{s.kind} {getattr(s, 'intra', '')}")
 def test_every_selector_takes_any_pool(selector: Selector) -> None:
     """An empty pool, one smaller than the batch, and a student that writes no answer or no step at all."""
-    full = {"sampled": ("7",) * 5, "removed": (0.5, 0.5), "rebuilt": (("7",), ("8",))}
+    full: dict[str, Any] = {"sampled": ("7",) * 5, "removed": (0.5, 0.5), "rebuilt": (("7",), ("8",))}
     odd = [
         attempt("a", **full),
         attempt("b", answer=None, sampled=(None,) * 5),

@@ -36,7 +36,7 @@ _SIZES = {"full": _Size(99, 9, 5), "small": _Size(9, 9, 3)}
 _LEAD_IN = re.compile(
     r"^(?:(?:so|then|first|next|now|finally|therefore|thus|hence)\b,?\s*|[a-z]+ (?:now )?has\s+)+", re.I
 )
-_EQUATION = re.compile(r"^(-?\d[-+*/\d ]*?)\s*=\s*(-?\d+)(?:\s+[a-z]+)*\s*$", re.I)
+_EQUATION = re.compile(r"^(-?\d[-+*/\d ]*?)\s*=\s*(-?\d{1,18})(?:\s+[a-z]+)*\s*$", re.I)
 _IN_WORDS = (
     ("plus", "+"), ("minus", "-"), ("times", "*"), ("divided by", "/"), ("equals", "="), ("is", "="), ("makes", "="),
 )  # fmt: skip
