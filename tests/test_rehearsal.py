@@ -1,0 +1,76 @@
+"""Rehearsal prevents forgetting; the mixture is what it says."""
+
+from pathlib import Path
+from typing import Any
+
+from elad.evaluate import evaluate
+from elad.records import Annotation, Attempt, Evidence, Explanation, Needs, Question, SpanEvidence, Verdict
+from elad.student import Optimiser, Student
+from elad.text import prompt
+from elad.train import Lesson, Rehearsal, Sft
+from elad.worlds import Arithmetic
+
+
+def annotation(question: Question) -> Annotation:
+    gold = Explanation(steps=question.steps, answer=question.answer)
+    return Annotation(
+        question=question, attempt=gold, verdict=Verdict(first_flaw=None), target=gold,
+        authors=("teacher",) * len(gold.steps), audit=False, calls=(),
+    )  # fmt: skip
+
+
+def attempt(question: Question, entropy: float, answer: str | None = "1") -> Attempt:
+    span = SpanEvidence(entropy=entropy, peak=entropy, logprob=-1, tokens=1)
+    return Attempt(
+        question=question, explanation=Explanation(steps=("s",), answer=answer), evidence=Evidence(steps=(span,))
+    )
+
+
+QUESTIONS = list(Arithmetic(size="small", count=12).questions())
+
+
+def test_what_is_rehearsed() -> None:
+    attempts = [attempt(q, n) for n, q in enumerate(QUESTIONS)] + [attempt(Question(id="x", text="x"), 0, answer=None)]
+    lesson = Lesson([annotation(QUESTIONS[0])], [annotation(Question(id="old", text="old"))], attempts)
+    rehearsed = [example.prompt for example in Rehearsal(surest=0.4).examples(lesson)]
+    assert rehearsed == [prompt(Question(id="old", text="old")), *(prompt(q) for q in QUESTIONS[1:5])]
+    assert len(Rehearsal(items=3).examples(lesson)) == 3
+    assert len(Rehearsal(items=0).examples(lesson)) == 1, "what was paid for is always gone over"
+
+
+def test_a_file_is_rehearsed_first(tmp_path: Path) -> None:
+    file = tmp_path / "known.jsonl"
+    file.write_text('{"question": "known", "steps": ["a"], "answer": "b"}\n{"question": "no answer"}\n')
+    rehearsal = Rehearsal.model_validate({"file": {"path": str(file)}})
+    lesson = Lesson([], [], [attempt(QUESTIONS[0], 0.1)])
+    assert rehearsal.examples(lesson)[0].prompt == "Question: known\nSteps:\n"
+
+
+def test_a_lesson_of_nothing_changes_nothing() -> None:
+    student = Student.load("tiny")
+    before = {name: t.clone() for name, t in student.model.state_dict().items()}
+    assert Sft().train(student, Lesson([], [], [attempt(QUESTIONS[0], 0.1)]), "s").steps == 0
+    assert all(t.equal(before[name]) for name, t in student.model.state_dict().items())
+
+
+def test_without_rehearsal_the_easy_tier_is_forgotten_and_with_it_it_is_not() -> None:
+    """The trial that rehearsal was made for: about 120 steps on 48 annotations of the hard tier."""
+    common = Arithmetic(size="small", wordings="common", operations=(1, 2))
+    hard = [annotation(q) for q in questions(common, tiers={"hard": 1}, count=48, seed=31)]
+    easy = questions(common, tiers={"easy": 1}, count=100, seed=33)
+    pool = questions(common, count=600, seed=32)
+    after = {}
+    for items, epochs in ((0, 40), (300, 6)):
+        student = Student.load("tiny", most=48)
+        before = evaluate(student, easy).overall.share
+        lesson = Lesson(hard, [], student.attempt(pool, Needs(), "s"))
+        optimiser = Optimiser(learning_rate=1e-3, batch=16, epochs=epochs)
+        Sft(optimiser=optimiser, rehearsal=Rehearsal(items=items)).train(student, lesson, "s")
+        after[items] = evaluate(student, easy).overall.share
+    assert before > 0.9
+    assert after[0] < before - 0.15
+    assert after[300] > before - 0.05
+
+
+def questions(world: Arithmetic, **changes: Any) -> list[Question]:
+    return list(world.model_copy(update=changes).questions())
