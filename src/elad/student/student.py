@@ -3,7 +3,8 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -47,8 +48,9 @@ class Student:
 
         where = tiny.FOLDER if str(source) == "tiny" else source
         try:
-            tokenizer = AutoTokenizer.from_pretrained(where)
-            model = AutoModelForCausalLM.from_pretrained(where, dtype="auto")
+            with _without_bars():
+                tokenizer = AutoTokenizer.from_pretrained(where)
+                model = AutoModelForCausalLM.from_pretrained(where, dtype="auto")
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(
@@ -64,7 +66,8 @@ class Student:
         draft = folder.with_name(f".{folder.name}.draft")
         try:
             shutil.rmtree(draft, ignore_errors=True)
-            self.model.save_pretrained(draft)
+            with _without_bars():
+                self.model.save_pretrained(draft)
             self.tokenizer.save_pretrained(draft)
             for file in draft.iterdir():
                 with open(file, "rb+") as handle:
@@ -220,6 +223,20 @@ class StudentSource(Part):
     def load(self, folder: Path | None = None) -> Student:
         """The student as it begins, or as it was saved in a folder."""
         return Student.load(folder or self.model, rows=self.rows, most=self.max_tokens, device=self.device)
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Loading and saving are quick, and have bars of their own in transformers that would stand between ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def weights_digest(folder: Path) -> str:
