@@ -141,7 +141,7 @@ def _briefly(spent: dict[str, Any]) -> str:
 
 def _shares(told: dict[str, Any]) -> str:
     low, high = told["interval"]
-    return f"{told['share']:.1%} [{low:.0%}, {high:.0%}]"
+    return f"{told['share']:.1%} [{100 * low:.0f} to {100 * high:.0f}]"
 
 
 def _tier(domain: str) -> tuple[int, str]:
