@@ -79,7 +79,8 @@ def markdown(told: dict[str, Any]) -> str:
 def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The run's rounds as a header and rows of text."""
     domains = sorted({name for round in told["rounds"] for name in round["accuracy"]["domains"]}, key=_tier)
-    header = ["round", "asked", "spent", "accuracy [95%]", *domains, "agreement [95%]"]
+    spent = "spent" if "money" in told["spent"] else "tokens"
+    header = ["round", "asked", spent, "accuracy [95%]", *domains, "agreement [95%]"]
     return header, [
         [
             str(round["round"]),
@@ -136,12 +137,12 @@ def _said(spent: dict[str, Any]) -> str:
 
 
 def _briefly(spent: dict[str, Any]) -> str:
-    return str(spent["money"]) if "money" in spent else f"{spent['tokens']:,} tokens"
+    return str(spent["money"]) if "money" in spent else f"{spent['tokens']:,}"
 
 
 def _shares(told: dict[str, Any]) -> str:
     low, high = told["interval"]
-    return f"{told['share']:.1%} [{100 * low:.0f} to {100 * high:.0f}]"
+    return f"{told['share']:.1%} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def _tier(domain: str) -> tuple[int, str]:
