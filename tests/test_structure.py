@@ -10,7 +10,8 @@ import elad
 SOURCE = Path(elad.__file__).parent
 
 FLOORS = [
-    {"cli", "__main__"},
+    {"__main__"},
+    {"cli"},
     {"export"},
     {"report"},
     {"loop"},

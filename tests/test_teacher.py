@@ -8,7 +8,8 @@ import pytest
 from elad.annotate import Rationale, Revise
 from elad.budget import Caps, Usage
 from elad.ledger import Ledger
-from elad.records import Attempt, Evidence, Explanation, Question
+from elad.records import Attempt, Evidence, Explanation, Needs, Question
+from elad.student import Student
 from elad.teacher import BadReply, Desk, Recorded, Reply, Request, Solver
 from elad.teacher.messages import rationale_request, read_rationale, read_revision, revise_request
 from elad.worlds import WORLDS, Arithmetic, Deduction, World
@@ -249,18 +250,12 @@ def test_a_key_is_its_content() -> None:
 
 @pytest.mark.parametrize("world", [Deduction(count=80), Arithmetic(count=80)], ids=lambda w: w.kind)
 def test_revising_costs_fewer_tokens_than_writing_afresh(tmp_path: Path, world: World) -> None:
-    """On attempts of which a third each are sound, flawed at the last step, and flawed at the first."""
-    attempts = []
-    for n, question in enumerate(world.questions()):
-        steps = list(question.steps)
-        if n % 3:
-            steps[-1 if n % 3 == 1 else 0] = "something else."
-        attempts.append(attempt(question, Explanation(steps=tuple(steps), answer=question.answer)))
+    """On the same attempts of the shipped student."""
+    attempts = Student.load("tiny", most=112).attempt(list(world.questions()), Needs(), "s")
     spent = {}
     for annotator in (Revise(), Rationale()):
         with Ledger(tmp_path / annotator.kind) as ledger:
-            desk = Desk(Solver(world=world.kind), ledger, Caps(calls=100))
-            bought = annotator.annotate(desk, 1, attempts, frozenset())
-            assert len(bought.annotations) == 80
+            desk = Desk(Solver.model_validate({"world": world.kind}), ledger, Caps(calls=100))
+            assert len(annotator.annotate(desk, 1, attempts, frozenset()).annotations) == 80
             spent[annotator.kind] = ledger.spent().output_tokens
     assert spent["revise"] < spent["rationale"]
