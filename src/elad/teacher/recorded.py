@@ -49,9 +49,9 @@ class Recorded(Teacher):
             agreed = min(len(said), len(recorded))
         right = text.same_answer(answer, record.answer, record.choices)
         if right and (self.accepts == "answer" or said == recorded):
-            return {"first_flaw": None}
+            return {"flaw": None}
         why = "differs from the record" if agreed < len(steps) else f"the answer is {record.answer}"
-        return {"first_flaw": agreed + 1, "why": why, "steps": record.steps[agreed:], "answer": record.answer}
+        return {"flaw": agreed + 1, "why": why, "steps": record.steps[agreed:], "answer": record.answer}
 
     @cached_property
     def _records(self) -> dict[str, Question]:

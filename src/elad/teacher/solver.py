@@ -56,15 +56,15 @@ class Solver(Teacher):
         flaw = verdict.first_flaw
         why = verdict.why
         if errs and flaw is not None and asked["answer"] and rng.random() < 0.5:
-            return {"first_flaw": None}
+            return {"flaw": None}
         if errs and flaw is None:
             flaw, why = rng.randrange(len(steps)), "does not follow"
         if flaw is None:
-            return {"first_flaw": None}
+            return {"flaw": None}
         rest = world.solve(asked["question"], steps[:flaw])
         if errs:
             rest = _spoilt(rest, rng)
-        return {"first_flaw": flaw + 1, "why": why, "steps": rest.steps, "answer": rest.answer}
+        return {"flaw": flaw + 1, "why": why, "steps": rest.steps, "answer": rest.answer}
 
 
 def _spoilt(solution: Explanation, rng: random.Random) -> Explanation:
