@@ -71,7 +71,7 @@ def test_every_selector_with_every_annotator(
     assert told(tmp_path)["rounds"][1]["asked"] == 3
 
 
-@pytest.mark.parametrize("cap", [{"calls": 5}, {"output_tokens": 2000}, {"tokens": 1500}])
+@pytest.mark.parametrize("cap", [{"calls": 5}, {"output_tokens": 600}, {"tokens": 1500}])
 def test_the_budget_ends_it_and_is_not_exceeded(minimal_student: Path, tmp_path: Path, cap: dict[str, int]) -> None:
     teacher = {"kind": "solver", "world": "arithmetic", "max_output_tokens": 400}
     reason = run(minimal_student, tmp_path, budget=cap, teacher=teacher, stop=[])

@@ -76,8 +76,8 @@ def canonical_answer(answer: str, choices: tuple[str, ...] = ()) -> str:
 def count_tokens(text: str) -> int:
     """How many tokens a text is taken for where no tokenizer is known: words, up to three digits, runs of marks.
 
-    Our own yardstick for the teachers that run in this process, so that their answers cost something too. It cuts where the
-    tokenizers of large models cut first; they go on to split rare words.
+    Our own yardstick for the teachers that run in this process, so that their answers cost something too. It cuts
+    where the tokenizers of large models cut first; they go on to split rare words.
     """
     return len(_PIECE.findall(text))
 
