@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores clean
+.PHONY: demo test lint fast slow tiny scores revision runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -32,6 +32,15 @@ tiny: $(VENV)/.user
 # which score tells a wrong explanation from a right one: benchmarks/results/scores.json
 scores: $(VENV)/.user
 	$(BIN)/python benchmarks/scores.py
+
+# what a revision costs beside a fresh rationale: benchmarks/results/revision.json
+revision: $(VENV)/.user
+	$(BIN)/python benchmarks/revision.py
+
+# the runs that the README quotes: benchmarks/results/demo.json and prontoqa.json
+runs: $(VENV)/.user
+	$(BIN)/elad run recipes/elad.yaml --json > benchmarks/results/demo.json
+	$(BIN)/elad run recipes/prontoqa.yaml --json > benchmarks/results/prontoqa.json
 
 $(VENV)/.user: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

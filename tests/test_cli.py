@@ -83,6 +83,14 @@ def test_what_is_wrong_is_one_clear_line_and_an_exit_code(file: Path, tmp_path: 
             assert done.stderr.strip(), command
 
 
+def test_a_recipe_that_failed_at_the_start_can_be_mended(file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    for mistake in ("student.model=/nowhere", "pool={kind: file, path: /nowhere.jsonl}"):
+        assert elad("run", file, "--run", folder, mistake).returncode == 2
+        assert "not yet" in elad("status", folder).stdout
+    assert elad("run", file, "--run", folder).returncode == 0
+
+
 def test_another_recipe_on_the_folder_is_refused(file: Path, tmp_path: Path) -> None:
     assert elad("run", file, "--run", tmp_path / "run").returncode == 0
     other = elad("run", file, "--run", tmp_path / "run", "rounds.batch=2")

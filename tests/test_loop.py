@@ -1,6 +1,8 @@
 """Whole runs on a student that trains in a second."""
 
 import json
+import pickle
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +44,21 @@ def test_a_run_ends_for_a_stated_reason_with_a_student_and_counts_that_add_up(
         assert len({a.question.id for a in bought}) == 9
         assert all(len(a.authors) == len(a.target.steps) for a in bought)
         assert sum(a.audit for a in bought) == 3
+
+
+def test_a_run_opens_no_connection_and_leaves_no_pickle(
+    minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*address: object) -> None:
+        raise AssertionError(f"a connection to {address}")
+
+    for door in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, door, refuse)
+    monkeypatch.setattr(pickle, "dumps", refuse)
+    monkeypatch.setattr(pickle, "dump", refuse)
+    run(minimal_student, tmp_path)
+    left = {file.suffix for file in tmp_path.rglob("*") if file.is_file()}
+    assert left == {"", ".json", ".safetensors", ".sqlite", ".yaml"}
 
 
 def test_same_recipe_same_seed_same_everything(minimal_student: Path, tmp_path: Path) -> None:
@@ -103,7 +120,26 @@ def test_a_pool_smaller_than_a_batch_is_used_up(minimal_student: Path, tmp_path:
         minimal_student, tmp_path, pool={"kind": "arithmetic", "size": "small", "count": 4, "seed": 1}, stop=[]
     )
     assert reason == "pool: no question is left to ask about"
-    assert told(tmp_path)["questions"] == {"annotated": 4, "held out": 4}
+    story = told(tmp_path)
+    assert story["questions"] == {"annotated": 4, "held out": 4}
+    assert [round["asked"] for round in story["rounds"]] == [0, 3, 1], "no round without a question"
+
+
+def test_a_question_too_long_for_the_student_is_set_aside_unpaid(minimal_student: Path, tmp_path: Path) -> None:
+    def file(name: str, item: str) -> dict[str, str]:
+        short = f"Mia has 2 {item}. Mia finds 1 {item}. How many {item} does Mia have?"
+        long = f"Mia has 2 {item}. " * 400 + short
+        rows = [{"id": f"{name}-{len(text)}", "question": text, "answer": "3"} for text in (short, long)]
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return {"kind": "file", "path": str(path)}
+
+    run(minimal_student, tmp_path / "run", pool=file("pool", "coins"), held_out=file("held", "pens"), stop=[])
+    story = told(tmp_path / "run")
+    assert story["questions"] == {"unusable": 1, "annotated": 1, "held out": 2}
+    assert "too long for the student" in story["set_aside"][0]["reason"]
+    assert story["spent"]["calls"] == 1
+    assert story["rounds"][-1]["accuracy"]["overall"]["total"] == 2, "a held-out question that is too long counts"
 
 
 def test_what_the_teacher_can_not_answer_is_unusable_with_its_reason(minimal_student: Path, tmp_path: Path) -> None:

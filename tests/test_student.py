@@ -169,12 +169,19 @@ def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
     )
 
 
-def test_it_learns_and_nothing_to_learn_is_an_error(untrained: Student) -> None:
+def test_it_learns(untrained: Student) -> None:
     fitted = fit(untrained, LESSON, Optimiser(learning_rate=0.02, batch=2, epochs=60), "s")
     assert fitted.last_loss < fitted.first_loss / 3
     assert untrained.explain([Question(id="b", text="b c")])[0].answer == "3"
-    with pytest.raises(ValueError, match="no examples"):
-        fit(untrained, [], Optimiser(), "s")
+
+
+def test_texts_beyond_the_context_are_left_out_and_counted(untrained: Student) -> None:
+    before = weights(untrained)
+    endless = Example("Question: a\nSteps:\n", "1 + 1 = 2.\n" * 400)
+    fitted = fit(untrained, [endless], Optimiser(), "s")
+    assert (fitted.steps, fitted.left_out) == (0, 1)
+    assert all(torch.equal(before[name], after) for name, after in weights(untrained).items())
+    assert fit(untrained, [endless, *LESSON], Optimiser(batch=2, epochs=1), "s").steps == 1
 
 
 def test_low_rank_updates_are_merged(untrained: Student, tmp_path: Path) -> None:

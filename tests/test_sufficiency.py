@@ -41,11 +41,11 @@ def test_budget() -> None:
     assert "all 3 rounds" in str(BudgetSpent(rounds=3).reason(rounds(1, 2, 3, 4)))
 
 
-def test_an_empty_pool_stops() -> None:
-    nothing = Bought(annotations=(), unusable={}, unasked=())
-    assert "no question is left" in str(BudgetSpent().reason([Round(1, nothing, (), scores(1), scores(1))]))
+def test_an_emptied_pool_stops() -> None:
     refused = Bought(annotations=(), unusable={"q": "why"}, unasked=())
-    assert BudgetSpent().reason([Round(1, refused, (), scores(1), scores(1))]) is None
+    last = Round(1, refused, (), scores(1), scores(1))
+    assert BudgetSpent().reason([last]) is None
+    assert "no question is left" in str(BudgetSpent().reason([last._replace(emptied=True)]))
 
 
 def test_plateau() -> None:

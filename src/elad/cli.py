@@ -131,9 +131,14 @@ def _print(text: str) -> None:
 
 
 def _print_table(told: dict[str, Any]) -> None:
-    from elad.report import table
+    from elad.report import domains, has_many_domains, table
 
-    header, rows = table(told)
+    _print_columns(*table(told))
+    if has_many_domains(told):
+        _print_columns(*domains(told))
+
+
+def _print_columns(header: list[str], rows: list[list[str]]) -> None:
     drawn = Table(*header, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         drawn.add_row(*row)

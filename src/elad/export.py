@@ -56,16 +56,11 @@ def _preference(bought: Iterable[Annotation]) -> Iterator[dict[str, Any]]:
 
 
 def _stepwise(bought: Iterable[Annotation]) -> Iterator[dict[str, Any]]:
-    """The student's steps up to the first flaw, which is where the teacher's judgement ends.
-
-    Only of teachers that judged steps: one that wrote afresh has none of the student's.
-    """
+    """The student's steps up to the first flaw, which is where the teacher's judgement ends."""
     for a in bought:
-        judged = a.verdict.first_flaw is None or "student" in a.authors or not a.authors or a.verdict.first_flaw == 0
-        steps = a.attempt.steps
-        flaw = a.verdict.first_flaw
-        if judged and steps:
-            shown = steps if flaw is None else steps[: flaw + 1]
+        if a.verdict.of == "steps" and a.attempt.steps:
+            flaw = a.verdict.first_flaw
+            shown = a.attempt.steps if flaw is None else a.attempt.steps[: flaw + 1]
             yield {
                 "prompt": prompt(a.question),
                 "completions": list(shown),

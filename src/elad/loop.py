@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from elad.annotate import Bought
 from elad.errors import RunFolderError, StorageError
-from elad.evaluate import Scores, evaluate
+from elad.evaluate import Scores, aurocs, evaluate
 from elad.keep import Kept
 from elad.ledger import Ledger, Move
 from elad.pool import admit
@@ -27,9 +27,13 @@ from elad.train import Lesson
 
 
 class Attempts(Record):
-    """What the student wrote about a round's candidates, in the order in which they were drawn."""
+    """What the student wrote about a round's candidates, in the order in which they were drawn.
+
+    Those that are too long for it are set aside, with the reason.
+    """
 
     attempts: tuple[Attempt, ...]
+    too_long: dict[str, str]
 
 
 class Choice(Record):
@@ -60,8 +64,8 @@ def distil(recipe: Recipe, folder: Path) -> str:
         claim(ledger, recipe)
         if reason := stopped(ledger):
             return reason
-        admit(ledger, recipe.pool, recipe.held_out)
         student = recipe.student.load(last_student(ledger))
+        admit(ledger, recipe.pool, recipe.held_out)
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))
         scores = ledger.trace(0, "evaluate", Scores, lambda: evaluate(student, run.held_out))
@@ -81,7 +85,8 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     trace = partial(ledger.trace, number)
     say(f"round {number}")
 
-    attempts = trace("attempt", Attempts, lambda: _attempt(run, seed)).attempts
+    drawn = trace("attempt", Attempts, lambda: _attempt(run, seed), _are_attempted)
+    attempts = drawn.attempts
     choice = trace("select", Choice, lambda: _choose(recipe, attempts, seed), _are_selected)
     chosen = [a for a in attempts if a.question.id in {*choice.audited, *choice.selected}]
     bought = trace(
@@ -95,12 +100,17 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     lesson = Lesson(new, [annotation for round in earlier for annotation in round.kept], attempts)
     trace("train", Trained, lambda: _train(run, lesson, number, seed))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
-    return Round(number, bought, new, before, after)
+    say(_news(after, attempts, bought))
+    emptied = len(chosen) == len(attempts) and len(attempts) + len(drawn.too_long) < recipe.rounds.candidates
+    return Round(number, bought, new, before, after, emptied)
 
 
 def _attempt(run: _Run, seed: str) -> Attempts:
     drawn = run.ledger.draw(seed, run.recipe.rounds.candidates)
-    return Attempts(attempts=tuple(run.student.attempt(drawn, run.recipe.select.needs, seed)))
+    too_long = {question.id: reason for question in drawn if (reason := run.student.too_long(question))}
+    fitting = [question for question in drawn if question.id not in too_long]
+    attempts = run.student.attempt(fitting, run.recipe.select.needs, seed)
+    return Attempts(attempts=tuple(attempts), too_long=too_long)
 
 
 def _choose(recipe: Recipe, attempts: Sequence[Attempt], seed: str) -> Choice:
@@ -116,9 +126,19 @@ def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
     return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, number)))
 
 
+def _news(scores: Scores, attempts: Sequence[Attempt], bought: Bought) -> str:
+    areas = ", ".join(f"{name} {area:.2f}" for name, area in aurocs(attempts, bought.annotations).items())
+    told = f"; AUROC for a flaw: {areas}" if areas else ""
+    return f"  {scores.overall.share:.1%} of the held-out answers are right{told}"
+
+
 def _verdict(recipe: Recipe, rounds: Sequence[Round]) -> Sufficiency:
     reasons = [reason for rule in recipe.stop if (reason := rule.reason(rounds))]
     return Sufficiency(reason="; ".join(reasons) or None)
+
+
+def _are_attempted(drawn: Attempts) -> list[Move]:
+    return [(id, "unusable", reason) for id, reason in drawn.too_long.items()]
 
 
 def _are_selected(choice: Choice) -> list[Move]:
@@ -137,10 +157,13 @@ def _are_annotated(bought: Bought) -> list[Move]:
 
 
 def claim(ledger: Ledger, recipe: Recipe) -> None:
-    """Make the folder this recipe's, or check that it is. Raises RunFolderError with the fields that differ."""
+    """Make the folder this recipe's, or check that it is. Raises RunFolderError with the fields that differ.
+
+    A recipe that failed before any question came in may be mended and run in the same folder.
+    """
     resolved = json.dumps(recipe.resolved())
     before = ledger.fact("recipe")
-    if before is None:
+    if before is None or not ledger.counts():
         ledger.state_fact("recipe", resolved)
     elif found := differences(json.loads(before), json.loads(resolved)):
         raise RunFolderError(

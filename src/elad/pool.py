@@ -152,14 +152,10 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
         with open(path, encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
             for row in reader:
-                yield (
-                    reader.line_num,
-                    (
-                        "it has more values than the header has columns"
-                        if None in row
-                        else {k: v for k, v in row.items() if v}
-                    ),
-                )
+                if None in row:
+                    yield reader.line_num, "it has more values than the header has columns"
+                else:
+                    yield reader.line_num, {column: value for column, value in row.items() if value}
     else:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):

@@ -102,19 +102,20 @@ class Verdict(Record):
     """A judgement of an explanation of m steps.
 
     `first_flaw` is the index (from 0) of the first flawed step; m when every step holds but the explanation stops
-    short or its answer does not follow; None when there is no flaw. `why` says what is wrong there.
+    short or its answer does not follow; None when there is no flaw. `why` says what is wrong there. `of` says what was
+    judged: the steps, or no more than the answer.
     """
 
     first_flaw: int | None
     why: str = ""
+    of: Literal["steps", "answer"] = "steps"
 
 
 class Annotation(Record):
     """What training reads: a question, the explanation to learn, and where each of its steps came from.
 
-    `verdict` is the teacher's word on the student's attempt (for a teacher that only writes afresh: whether the
-    answers agree). `audit` marks a question that was drawn uniformly, whatever the selector wanted. `calls` are
-    the keys of the calls that paid for it.
+    `verdict` is the teacher's word on the student's attempt. `audit` marks a question that was drawn uniformly,
+    whatever the selector wanted. `calls` are the keys of the calls that paid for it.
     """
 
     question: Question

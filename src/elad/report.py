@@ -5,6 +5,7 @@ from typing import Any
 
 from elad.annotate import Bought
 from elad.budget import Price, Usage
+from elad.errors import RunFolderError
 from elad.evaluate import Scores, aurocs
 from elad.ledger import Ledger
 from elad.loop import Attempts, last_student, stopped
@@ -16,7 +17,7 @@ from elad.sufficiency import audited, exact_interval
 def summary(ledger: Ledger) -> dict[str, Any]:
     """The run so far as plain data, ready for JSON."""
     recipe = stored_recipe(ledger)
-    numbers = range(ledger.last_round("evaluate") + 1)
+    numbers = range(ledger.last_round("evaluate") + 1) if ledger.traced(0, "evaluate", Scores) else ()
     return {
         "name": recipe.name,
         "student": recipe.student.model,
@@ -34,8 +35,11 @@ def summary(ledger: Ledger) -> dict[str, Any]:
 
 
 def stored_recipe(ledger: Ledger) -> Recipe:
-    """The resolved recipe that the run was started with."""
-    return Recipe.model_validate_json(ledger.fact("recipe") or "{}")
+    """The resolved recipe that the run was started with. Raises RunFolderError where none was."""
+    recipe = ledger.fact("recipe")
+    if recipe is None:
+        raise RunFolderError(f"{ledger.folder} holds no run yet: its recipe was never written.")
+    return Recipe.model_validate_json(recipe)
 
 
 def annotations(ledger: Ledger) -> list[Annotation]:
@@ -58,6 +62,9 @@ def markdown(told: dict[str, Any]) -> str:
         "",
         *_table(*table(told)),
     ]
+    if _domains(told):
+        lines += ["", "Held-out accuracy by domain, before the first round and after the last:", ""]
+        lines += _table(*domains(told))
     if any(round["aurocs"] for round in told["rounds"]):
         names = sorted({name for round in told["rounds"] for name in round["aurocs"]})
         rows = [
@@ -77,21 +84,38 @@ def markdown(told: dict[str, Any]) -> str:
 
 
 def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """The run's rounds as a header and rows of text."""
-    domains = sorted({name for round in told["rounds"] for name in round["accuracy"]["domains"]}, key=_tier)
+    """The run's rounds as a header and rows of text, with a column a domain where they are few."""
+    names = [] if has_many_domains(told) else _domains(told)
     spent = "spent" if "money" in told["spent"] else "tokens"
-    header = ["round", "asked", spent, "accuracy [95%]", *domains, "agreement [95%]"]
+    header = ["round", "asked", spent, "accuracy [95%]", *names, "agreement [95%]"]
     return header, [
         [
             str(round["round"]),
             str(round["asked"]),
             _briefly(round["spent"]),
             _shares(round["accuracy"]["overall"]),
-            *(f"{round['accuracy']['domains'][name]['share']:.0%}" for name in domains),
+            *(f"{round['accuracy']['domains'][name]['share']:.0%}" for name in names),
             _shares(round["agreement"]) if round["agreement"]["total"] else "",
         ]
         for round in told["rounds"]
     ]
+
+
+def has_many_domains(told: dict[str, Any]) -> bool:
+    """Whether there are more domains than stand side by side in 80 columns."""
+    return len(_domains(told)) > 4
+
+
+def domains(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """The held-out accuracy of every domain before and after, as a header and rows of text."""
+    first, last = (told["rounds"][i]["accuracy"]["domains"] for i in (0, -1))
+    return ["domain", "questions", "before [95%]", "after [95%]"], [
+        [name, str(first[name]["total"]), _shares(first[name]), _shares(last[name])] for name in _domains(told)
+    ]
+
+
+def _domains(told: dict[str, Any]) -> list[str]:
+    return sorted(told["rounds"][0]["accuracy"]["domains"], key=_tier) if told["rounds"] else []
 
 
 def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:

@@ -22,10 +22,11 @@ class Rationale(Annotator):
         target = read_rationale(reply)
         said = attempt.explanation
         agrees = same_answer(said.answer, target.answer, attempt.question.choices)
+        flaw, why = (None, "") if agrees else (len(said.steps), "another answer")
         return Annotation(
             question=attempt.question,
             attempt=said,
-            verdict=Verdict(first_flaw=None) if agrees else Verdict(first_flaw=len(said.steps), why="another answer"),
+            verdict=Verdict(first_flaw=flaw, why=why, of="answer"),
             target=target,
             authors=("teacher",) * len(target.steps),
             audit=audit,

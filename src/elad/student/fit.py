@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from elad.errors import InputError
-from elad.progress import track
+from elad.progress import say, track
 from elad.records import Record
 
 if TYPE_CHECKING:
@@ -46,12 +46,16 @@ class Optimiser(Record):
 
 
 class Fitted(Record):
-    """What came of a training: its steps, the tokens learnt from, the mean loss of its first and last tenth."""
+    """What came of a training: its steps, the tokens learnt from, the mean loss of its first and last tenth.
 
-    steps: int
-    tokens: int
-    first_loss: float
-    last_loss: float
+    `left_out` texts were longer than the student's context, so that nothing was learnt from them.
+    """
+
+    steps: int = 0
+    tokens: int = 0
+    first_loss: float = 0.0
+    last_loss: float = 0.0
+    left_out: int = 0
 
 
 class Lora(Record):
@@ -66,14 +70,18 @@ class Lora(Record):
 def fit(
     student: "Student", examples: Sequence[Example], optimiser: Optimiser, seed: str, lora: Lora | None = None
 ) -> Fitted:
-    """Train the student in place, merging low-rank updates at the end. Raises ValueError without examples."""
+    """Train the student in place, merging low-rank updates at the end; without examples it stays as it is."""
     import torch
     from accelerate import Accelerator
     from transformers import get_cosine_with_min_lr_schedule_with_warmup
 
-    if not examples:
-        raise ValueError("there are no examples to learn from")
-    rows = [student.encode(example.prompt, example.target) for example in examples]
+    encoded = [student.encode(example.prompt, example.target) for example in examples]
+    rows = [row for row in encoded if student.context is None or len(row[0]) <= student.context]
+    left_out = len(encoded) - len(rows)
+    if left_out:
+        say(f"  {left_out} of {len(encoded)} texts are longer than the student's context and are left out")
+    if not rows:
+        return Fitted(left_out=left_out)
     batches = list(_batches([len(ids) for ids, _ in rows], optimiser, random.Random(seed)))
     torch.manual_seed(random.Random(seed).getrandbits(31))
     model = _adapted(student.model, lora) if lora else student.model
@@ -104,6 +112,7 @@ def fit(
         tokens=sum(label != IGNORED for batch in batches for index in batch for label in rows[index][1]),
         first_loss=sum(losses[:tenth]) / tenth,
         last_loss=sum(losses[-tenth:]) / tenth,
+        left_out=left_out,
     )
 
 

@@ -24,7 +24,11 @@ T = TypeVar("T")
 
 
 class Student:
-    """A model with its tokenizer. `rows` are decoded at a time; an explanation has at most `most` tokens."""
+    """A model with its tokenizer.
+
+    `rows` texts are decoded at a time; an explanation has at most `most` tokens, and with its prompt at most `context`
+    (None where the model sets no limit).
+    """
 
     def __init__(self, model: Any, tokenizer: Any, *, rows: int = 64, most: int = 128) -> None:
         self.model = model
@@ -35,6 +39,7 @@ class Student:
         named = model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [named]
         self.ends = frozenset(id for id in (*named, tokenizer.eos_token_id) if id is not None)
+        self.context: int | None = getattr(model.config, "max_position_embeddings", None)
         self._breaks: dict[int, int] = {}
 
     @classmethod
@@ -75,9 +80,8 @@ class Student:
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(draft, folder)
         except Exception as error:
-            if not isinstance(error, OSError) and "os error 28" not in str(
-                error
-            ):  # safetensors' own word for a full disk
+            full = "os error 28" in str(error)  # safetensors' own word for a full disk
+            if not (full or isinstance(error, OSError)):
                 raise
             shutil.rmtree(draft, ignore_errors=True)
             raise StorageError(
@@ -93,18 +97,31 @@ class Student:
         after = [*self._ids(target), self.tokenizer.eos_token_id]
         return before + after, [IGNORED] * len(before) + after
 
+    def too_long(self, question: Question) -> str | None:
+        """Why a question leaves no room in the student's context for an explanation; None when there is room."""
+        tokens = len(self._prompt_ids(text.prompt(question)))
+        if self.context is None or tokens + self.most <= self.context:
+            return None
+        return (
+            f"it is too long for the student: a prompt of {tokens} tokens and an explanation of up to {self.most} "
+            f"do not fit into its context of {self.context}"
+        )
+
     def complete(self, prompts: Sequence[str]) -> list[str]:
         """The greedy continuation of each prompt."""
         return [self._text(w.tokens) for w in self._write([self._prompt_ids(p) for p in prompts], "answer")]
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """The greedy explanation of each question, without evidence."""
-        return [text.read(continuation) for continuation in self.complete([text.prompt(q) for q in questions])]
+        """The greedy explanation of each question, without evidence; an empty one of a question that is too long."""
+        prompts = [text.prompt(question) for question in questions if not self.too_long(question)]
+        written = iter(self.complete(prompts))
+        empty = Explanation(steps=(), answer=None)
+        return [empty if self.too_long(question) else text.read(next(written)) for question in questions]
 
     def attempt(self, questions: Sequence[Question], needs: Needs, seed: str) -> list[Attempt]:
         """Explain each question greedily, and gather the evidence that is needed on where the explanation is shaky.
 
-        Equal seeds give equal evidence, question by question.
+        Equal seeds give equal evidence, question by question. None of the questions may be `too_long`.
         """
         prompts = [self._prompt_ids(text.prompt(question)) for question in questions]
         greedy = self._write(prompts, "attempt")
@@ -150,8 +167,7 @@ class Student:
         dice = [_dice(seed, questions[i].id, purpose) for i, _, purpose in jobs]
         answers: dict[int, list[str | None]] = {}
         writings = self._write([prompt for _, prompt, _ in jobs], label, temperature, dice)
-        for (i, prompt, _), writing in zip(jobs, writings, strict=True):
-            del prompt
+        for (i, _, _), writing in zip(jobs, writings, strict=True):
             answers.setdefault(i, []).append(text.read(self._text(writing.tokens)).answer)
         return answers
 

@@ -19,7 +19,7 @@ class BudgetSpent(Rule):
         last = rounds[-1]
         if last.bought.unasked:
             return "budget: no cap has room for another call"
-        if not last.bought.annotations and not last.bought.unusable:
+        if last.emptied:
             return "pool: no question is left to ask about"
         if self.rounds is not None and last.number >= self.rounds:
             return f"budget: all {self.rounds} rounds are run"

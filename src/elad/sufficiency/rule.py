@@ -10,13 +10,17 @@ from elad.records import Annotation, Part, Record
 
 
 class Round(NamedTuple):
-    """A round that is over: its number, what it bought and kept, and the scores before and after its training."""
+    """A round that is over: its number, what it bought and kept, and the scores before and after its training.
+
+    `emptied`: it drew and asked all that was left in the pool.
+    """
 
     number: int
     bought: Bought
     kept: Sequence[Annotation]
     before: Scores
     after: Scores
+    emptied: bool = False
 
 
 class Sufficiency(Record):

@@ -25,5 +25,5 @@ class Sft(Trainer):
         """Train on the round's annotations and what is rehearsed."""
         new = [example(annotation.question, annotation.target) for annotation in lesson.new]
         if not new:
-            return Fitted(steps=0, tokens=0, first_loss=0.0, last_loss=0.0)
+            return Fitted()
         return fit(student, new + self.rehearsal.examples(lesson), self.optimiser, seed, self.lora)
