@@ -39,8 +39,9 @@ revision: $(VENV)/.user
 
 # the runs that the README quotes: benchmarks/results/demo.json and prontoqa.json
 runs: $(VENV)/.user
-	$(BIN)/elad run recipes/elad.yaml --json > benchmarks/results/demo.json
-	$(BIN)/elad run recipes/prontoqa.yaml --json > benchmarks/results/prontoqa.json
+	rm -rf runs/quoted
+	$(BIN)/elad run recipes/elad.yaml --run runs/quoted/demo --json > benchmarks/results/demo.json
+	$(BIN)/elad run recipes/prontoqa.yaml --run runs/quoted/prontoqa --json > benchmarks/results/prontoqa.json
 
 $(VENV)/.user: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -97,8 +97,8 @@ def test_aurocs_are_of_the_scores_whose_evidence_is_there() -> None:
         )
         for n, a in enumerate(pool)
     ]  # fmt: skip
-    areas = aurocs(pool, bought)
+    areas = aurocs(pool, bought, Random())
     assert areas["step entropy, mean"] == 1
     assert areas["answer entropy"] == 0.5
     assert "inter" not in areas
-    assert aurocs(pool, bought[:3]) == {}
+    assert aurocs(pool, bought[:3], Random()) == {}

@@ -80,10 +80,6 @@ class Budget:
         del self.reserved[key]
         self.spent = self.spent + actual
 
-    def release(self, key: str) -> None:
-        """Give a reservation back: the call was not made."""
-        del self.reserved[key]
-
     def fits(self, bound: Usage) -> bool:
         """Whether a call of at most this usage stays within every cap."""
         after = sum(self.reserved.values(), self.spent) + bound

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from elad.records import Annotation, Attempt, Question, Record
-from elad.select import SCORES
+from elad.select import SCORES, Selector
 from elad.student import Student
 from elad.text import same_answer
 
@@ -47,17 +47,18 @@ def evaluate(student: Student, held_out: Sequence[Question]) -> Scores:
     return Scores(overall=overall, domains=domains if set(domains) != {""} else {})
 
 
-def aurocs(attempts: Sequence[Attempt], annotations: Sequence[Annotation]) -> dict[str, float]:
+def aurocs(attempts: Sequence[Attempt], annotations: Sequence[Annotation], selector: Selector) -> dict[str, float]:
     """For every score whose evidence is there, the area under the ROC curve for "the teacher found a flaw".
 
-    Over the questions that were paid for; empty where the teacher found a flaw in all of them or in none. Most of
-    them were chosen for being doubtful, which narrows the range and so draws the areas towards 0.5.
+    The selector's own score stands under its kind. The areas are over the questions that were paid for; there are none
+    where the teacher found a flaw in all of them or in none. Most of them were chosen for being doubtful, which narrows
+    the range and so draws the areas towards 0.5.
     """
     flawed = {a.question.id: a.verdict.first_flaw is not None for a in annotations}
     judged = [attempt for attempt in attempts if attempt.question.id in flawed]
     marks = [flawed[attempt.question.id] for attempt in judged]
     areas = {}
-    for name, score in SCORES.items():
+    for name, score in {**SCORES, selector.kind: selector.score}.items():
         values = [value for attempt in judged if (value := score(attempt)) is not None]
         if len(values) == len(judged) and (area := auroc(values, marks)) is not None:
             areas[name] = area

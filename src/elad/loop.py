@@ -100,7 +100,7 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     lesson = Lesson(new, [annotation for round in earlier for annotation in round.kept], attempts)
     trace("train", Trained, lambda: _train(run, lesson, number, seed))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
-    say(_news(after, attempts, bought))
+    say(_news(after, aurocs(attempts, bought.annotations, recipe.select)))
     emptied = len(chosen) == len(attempts) and len(attempts) + len(drawn.too_long) < recipe.rounds.candidates
     return Round(number, bought, new, before, after, emptied)
 
@@ -126,10 +126,9 @@ def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
     return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, number)))
 
 
-def _news(scores: Scores, attempts: Sequence[Attempt], bought: Bought) -> str:
-    areas = ", ".join(f"{name} {area:.2f}" for name, area in aurocs(attempts, bought.annotations).items())
-    told = f"; AUROC for a flaw: {areas}" if areas else ""
-    return f"  {scores.overall.share:.1%} of the held-out answers are right{told}"
+def _news(scores: Scores, areas: dict[str, float]) -> str:
+    doubt = ", ".join(f"{name} {area:.2f}" for name, area in areas.items()) or "no figures"
+    return f"  {scores.overall.share:.1%} of the held-out answers are right; AUROC for a flaw: {doubt}"
 
 
 def _verdict(recipe: Recipe, rounds: Sequence[Round]) -> Sufficiency:

@@ -93,9 +93,9 @@ def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
             str(round["round"]),
             str(round["asked"]),
             _briefly(round["spent"]),
-            _shares(round["accuracy"]["overall"]),
+            shares(round["accuracy"]["overall"]),
             *(f"{round['accuracy']['domains'][name]['share']:.0%}" for name in names),
-            _shares(round["agreement"]) if round["agreement"]["total"] else "",
+            shares(round["agreement"]) if round["agreement"]["total"] else "",
         ]
         for round in told["rounds"]
     ]
@@ -110,7 +110,7 @@ def domains(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The held-out accuracy of every domain before and after, as a header and rows of text."""
     first, last = (told["rounds"][i]["accuracy"]["domains"] for i in (0, -1))
     return ["domain", "questions", "before [95%]", "after [95%]"], [
-        [name, str(first[name]["total"]), _shares(first[name]), _shares(last[name])] for name in _domains(told)
+        [name, str(first[name]["total"]), shares(first[name]), shares(last[name])] for name in _domains(told)
     ]
 
 
@@ -134,7 +134,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
             "domains": {n: _told(s.right, s.total, s.interval()) for n, s in scores.domains.items()},
         },
         "agreement": _told(agreed.right, agreed.total, exact_interval(agreed)),
-        "aurocs": aurocs(attempts.attempts, bought.annotations) if attempts else {},
+        "aurocs": aurocs(attempts.attempts, bought.annotations, recipe.select) if attempts else {},
     }
 
 
@@ -164,7 +164,8 @@ def _briefly(spent: dict[str, Any]) -> str:
     return str(spent["money"]) if "money" in spent else f"{spent['tokens']:,}"
 
 
-def _shares(told: dict[str, Any]) -> str:
+def shares(told: dict[str, Any]) -> str:
+    """`71.0% [68, 74]`."""
     low, high = told["interval"]
     return f"{told['share']:.1%} [{100 * low:.0f}, {100 * high:.0f}]"
 

@@ -1,0 +1,60 @@
+"""What the README shows was measured: its tables are those of the committed results files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from elad.report import domains, shares, table
+
+ROOT = Path(__file__).parent.parent
+
+
+def results(name: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+    return told
+
+
+def readme() -> set[str]:
+    """Its lines, with runs of white space as one space."""
+    return {" ".join(line.split()) for line in (ROOT / "README.md").read_text().splitlines()}
+
+
+def test_the_demo() -> None:
+    demo = results("demo")
+    header, rows = table(demo)
+    shown = [" ".join(" ".join(cells).split()) for cells in (header, *rows)]
+    shown.append(f"stopped: {demo['stopped']}")
+    assert set(shown) <= readme()
+
+
+def test_prontoqa() -> None:
+    told = results("prontoqa")
+    header, rows = domains(told)
+    assert {row(*cells) for cells in (header, *rows)} <= readme()
+    text = " ".join((ROOT / "README.md").read_text().split())
+    first, last = told["rounds"][0]["accuracy"]["overall"], told["rounds"][-1]["accuracy"]["overall"]
+    assert f"went from {shares(first)} to {shares(last)}" in text
+    agreement = [told["rounds"][number]["agreement"]["share"] for number in (1, -1)]
+    assert f"in the first round {agreement[0]:.1%} held" in text
+    assert f"in the fifth {agreement[1]:.1%}" in text
+
+
+def row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def test_scores() -> None:
+    told = results("scores")
+    worlds = [told[name]["scores"] for name in ("arithmetic, small", "arithmetic, full", "deduction")]
+    for name in worlds[0]:
+        if name != "inter":
+            assert row(name, *(f"{world[name]['auroc']:.2f}" for world in worlds)) in readme()
+
+
+def test_revision() -> None:
+    told = results("revision")
+    for name in ("arithmetic, small", "arithmetic, full", "deduction"):
+        world = told[name]
+        tokens = [f"{world[part]['output_tokens']:,}" for part in ("rationale", "revise")]
+        accepted = f"{world['revise']['accepted'] / 400:.0%}"
+        assert row(name, *tokens, f"{world['output_ratio']:.2f}", accepted) in readme()
