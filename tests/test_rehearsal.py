@@ -62,11 +62,11 @@ def test_without_rehearsal_the_easy_tier_is_forgotten_and_with_it_it_is_not() ->
     after = {}
     for items, epochs in ((0, 40), (300, 6)):
         student = Student.load("tiny", most=48)
-        before = evaluate(student, easy).overall.share
+        before = evaluate(student, easy).answers.overall.share
         lesson = Lesson(hard, [], student.attempt(pool, Needs(), "s"))
         optimiser = Optimiser(learning_rate=1e-3, batch=16, epochs=epochs)
         Sft(optimiser=optimiser, rehearsal=Rehearsal(items=items)).train(student, lesson, "s")
-        after[items] = evaluate(student, easy).overall.share
+        after[items] = evaluate(student, easy).answers.overall.share
     assert before > 0.9
     assert after[0] < before - 0.15
     assert after[300] > before - 0.05

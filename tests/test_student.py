@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from elad.errors import InputError
+from elad.evaluate import evaluate
 from elad.records import Needs, Question
 from elad.student import Example, Lora, Optimiser, Student, fit, tiny
 from elad.student.decode import loglikelihoods, write
@@ -173,6 +174,20 @@ def test_it_learns(untrained: Student) -> None:
     fitted = fit(untrained, LESSON, Optimiser(learning_rate=0.02, batch=2, epochs=60), "s")
     assert fitted.last_loss < fitted.first_loss / 3
     assert untrained.explain([Question(id="b", text="b c")])[0].answer == "3"
+
+
+def test_scores_tell_right_answers_from_the_files_own_steps(untrained: Student) -> None:
+    lesson = [Example("Question: a\nSteps:\n", "d e.\nAnswer: 2\n"), LESSON[1]]
+    fit(untrained, lesson, Optimiser(learning_rate=0.02, batch=2, epochs=60), "s")
+    held_out = [
+        Question(id="1", text="a", answer="2.0", steps=("D  e.",), domain="x"),
+        Question(id="2", text="a", answer="2", steps=("d e f.",), domain="x"),
+        Question(id="3", text="b c", answer="4", domain="y"),
+    ]
+    scores = evaluate(untrained, held_out)
+    assert (scores.answers.overall.right, scores.answers.overall.total) == (2, 3)
+    assert {name: score.right for name, score in scores.answers.domains.items()} == {"x": 2, "y": 0}
+    assert (scores.steps.overall.right, scores.steps.overall.total) == (1, 2)
 
 
 def test_texts_beyond_the_context_are_left_out_and_counted(untrained: Student) -> None:

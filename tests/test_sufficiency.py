@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from elad.annotate import Bought
-from elad.evaluate import Score, Scores
+from elad.evaluate import Score, Scores, Tally
 from elad.records import Annotation, Explanation, Question, Verdict
 from elad.sufficiency import Agreement, BudgetSpent, Plateau, Round, exact_interval
 
@@ -23,7 +23,8 @@ def bought(sound: int, flawed: int, *, audit: bool = True, unasked: tuple[str, .
 
 
 def scores(right: int, total: int = 100) -> Scores:
-    return Scores(overall=Score(right=right, total=total), domains={})
+    tally = Tally(overall=Score(right=right, total=total), domains={})
+    return Scores(answers=tally, steps=tally)
 
 
 def rounds(*accuracies: int, batch: Bought | None = None) -> list[Round]:

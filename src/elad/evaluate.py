@@ -1,12 +1,12 @@
 """How good the student is, and how well its doubt told right from wrong."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from elad.records import Annotation, Attempt, Question, Record
 from elad.select import SCORES, Selector
 from elad.student import Student
-from elad.text import same_answer
+from elad.text import same_answer, same_steps
 
 
 class Score(Record):
@@ -30,21 +30,41 @@ class Score(Record):
         return float(low), float(high)
 
 
-class Scores(Record):
-    """The student's final answers on the held-out questions, over all and by domain."""
+class Tally(Record):
+    """Scores over all held-out questions, and by domain where they have one."""
 
     overall: Score
     domains: dict[str, Score]
 
 
+class Scores(Record):
+    """How the student explains the held-out questions.
+
+    `answers`: whether its final answers are right. `steps`, of the questions whose steps the file has: whether its
+    explanations are these, step by step. Sound explanations in other words or another order do not count there, and
+    right answers by wrong steps do not either, so it is a lower bound of sound reasoning.
+    """
+
+    answers: Tally
+    steps: Tally
+
+
 def evaluate(student: Student, held_out: Sequence[Question]) -> Scores:
-    """Have the student explain every held-out question greedily, and count the right answers."""
-    tally: dict[str, list[bool]] = defaultdict(list)
-    for question, explanation in zip(held_out, student.explain(held_out), strict=True):
-        tally[question.domain or ""].append(same_answer(explanation.answer, question.answer, question.choices))
-    domains = {name: Score(right=sum(marks), total=len(marks)) for name, marks in sorted(tally.items())}
+    """Have the student explain every held-out question greedily, and hold that against what the file has."""
+    explained = list(zip(held_out, student.explain(held_out), strict=True))
+    return Scores(
+        answers=_tally((q.domain, same_answer(said.answer, q.answer, q.choices)) for q, said in explained),
+        steps=_tally((q.domain, same_steps(said.steps, q.steps)) for q, said in explained if q.steps),
+    )
+
+
+def _tally(marks: Iterable[tuple[str | None, bool]]) -> Tally:
+    by_domain: dict[str, list[bool]] = defaultdict(list)
+    for domain, right in marks:
+        by_domain[domain or ""].append(right)
+    domains = {name: Score(right=sum(found), total=len(found)) for name, found in sorted(by_domain.items())}
     overall = Score(right=sum(s.right for s in domains.values()), total=sum(s.total for s in domains.values()))
-    return Scores(overall=overall, domains=domains if set(domains) != {""} else {})
+    return Tally(overall=overall, domains=domains if set(domains) != {""} else {})
 
 
 def aurocs(attempts: Sequence[Attempt], annotations: Sequence[Annotation], selector: Selector) -> dict[str, float]:

@@ -128,7 +128,7 @@ def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
 
 def _news(scores: Scores, areas: dict[str, float]) -> str:
     doubt = ", ".join(f"{name} {area:.2f}" for name, area in areas.items()) or "no figures"
-    return f"  {scores.overall.share:.1%} of the held-out answers are right; AUROC for a flaw: {doubt}"
+    return f"  {scores.answers.overall.share:.1%} of the held-out answers are right; AUROC for a flaw: {doubt}"
 
 
 def _verdict(recipe: Recipe, rounds: Sequence[Round]) -> Sufficiency:

@@ -6,7 +6,7 @@ from typing import Any
 from elad.annotate import Bought
 from elad.budget import Price, Usage
 from elad.errors import RunFolderError
-from elad.evaluate import Scores, aurocs
+from elad.evaluate import Score, Scores, Tally, aurocs
 from elad.ledger import Ledger
 from elad.loop import Attempts, last_student, stopped
 from elad.recipe import Recipe
@@ -62,8 +62,8 @@ def markdown(told: dict[str, Any]) -> str:
         "",
         *_table(*table(told)),
     ]
-    if _domains(told):
-        lines += ["", "Held-out accuracy by domain, before the first round and after the last:", ""]
+    if told["rounds"]:
+        lines += ["", "Held-out answers before the first round and after the last:", ""]
         lines += _table(*domains(told))
     if any(round["aurocs"] for round in told["rounds"]):
         names = sorted({name for round in told["rounds"] for name in round["aurocs"]})
@@ -107,11 +107,23 @@ def has_many_domains(told: dict[str, Any]) -> bool:
 
 
 def domains(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """The held-out accuracy of every domain before and after, as a header and rows of text."""
-    first, last = (told["rounds"][i]["accuracy"]["domains"] for i in (0, -1))
-    return ["domain", "questions", "before [95%]", "after [95%]"], [
-        [name, str(first[name]["total"]), shares(first[name]), shares(last[name])] for name in _domains(told)
-    ]
+    """The held-out questions before and after, by domain and over all, as a header and rows of text.
+
+    `same steps`: how many explanations are the held-out file's own, step by step.
+    """
+    ends = told["rounds"][0], told["rounds"][-1]
+    rows = []
+    for name in (*_domains(told), None):
+        before, after = (_of(round["accuracy"], name) for round in ends)
+        steps = [f"{_of(round['same_steps'], name)['share'] or 0:.0%}" for round in ends]
+        rows.append([name or "all", str(before["total"]), shares(before), shares(after), " to ".join(steps)])
+    return ["domain", "n", "before [95%]", "after [95%]", "same steps"], rows
+
+
+def _of(tally: dict[str, Any], domain: str | None) -> dict[str, Any]:
+    nothing = {"share": None}
+    found: dict[str, Any] = tally["overall"] if domain is None else tally["domains"].get(domain, nothing)
+    return found
 
 
 def _domains(told: dict[str, Any]) -> list[str]:
@@ -129,11 +141,9 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "asked": len(bought.annotations) + len(bought.unusable),
         "accepted": sum(a.verdict.first_flaw is None for a in bought.annotations),
         "spent": _spent(ledger.spent(up_to=number), recipe.teacher.price),
-        "accuracy": {
-            "overall": _told(scores.overall.right, scores.overall.total, scores.overall.interval()),
-            "domains": {n: _told(s.right, s.total, s.interval()) for n, s in scores.domains.items()},
-        },
-        "agreement": _told(agreed.right, agreed.total, exact_interval(agreed)),
+        "accuracy": _tallied(scores.answers),
+        "same_steps": _tallied(scores.steps),
+        "agreement": _told(agreed, exact_interval(agreed)),
         "aurocs": aurocs(attempts.attempts, bought.annotations, recipe.select) if attempts else {},
     }
 
@@ -142,8 +152,16 @@ def _bought(ledger: Ledger, number: int) -> Bought:
     return ledger.traced(number, "annotate", Bought) or Bought(annotations=(), unusable={}, unasked=())
 
 
-def _told(right: int, total: int, interval: tuple[float, float]) -> dict[str, Any]:
-    return {"right": right, "total": total, "share": right / total if total else None, "interval": list(interval)}
+def _tallied(tally: Tally) -> dict[str, Any]:
+    return {
+        "overall": _told(tally.overall, tally.overall.interval()),
+        "domains": {name: _told(score, score.interval()) for name, score in tally.domains.items()},
+    }
+
+
+def _told(score: Score, interval: tuple[float, float]) -> dict[str, Any]:
+    share = score.share if score.total else None
+    return {"right": score.right, "total": score.total, "share": share, "interval": list(interval)}
 
 
 def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:

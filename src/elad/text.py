@@ -8,6 +8,7 @@ Answer: 17
 
 import hashlib
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from elad.records import Explanation, Question
@@ -71,6 +72,16 @@ def canonical_answer(answer: str, choices: tuple[str, ...] = ()) -> str:
         except InvalidOperation:
             return plain
     return plain
+
+
+def same_steps(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two explanations have the same steps, word for word; case and white space do not count."""
+    return list(map(canonical_step, one)) == list(map(canonical_step, other))
+
+
+def canonical_step(step: str) -> str:
+    """One spelling for all spellings of a step."""
+    return " ".join(step.split()).casefold()
 
 
 def count_tokens(text: str) -> int:

@@ -25,7 +25,7 @@ class Plateau(Rule):
 
         if len(rounds) < self.rounds:
             return None
-        then, now = rounds[-self.rounds].before.overall, rounds[-1].after.overall
+        then, now = rounds[-self.rounds].before.answers.overall, rounds[-1].after.answers.overall
         pooled = (then.right + now.right) / (then.total + now.total)
         error = (pooled * (1 - pooled) * (1 / then.total + 1 / now.total)) ** 0.5
         gain = now.share - then.share

@@ -42,14 +42,11 @@ class Recorded(Teacher):
         return counted_reply(request, json.dumps(content, ensure_ascii=False))
 
     def _revise(self, record: Question, steps: list[str], answer: str | None) -> dict[str, Any]:
-        said = [" ".join(step.split()).casefold() for step in steps]
-        recorded = [" ".join(step.split()).casefold() for step in record.steps]
-        agreed = next((i for i, pair in enumerate(zip(said, recorded, strict=False)) if pair[0] != pair[1]), None)
-        if agreed is None:
-            agreed = min(len(said), len(recorded))
         right = text.same_answer(answer, record.answer, record.choices)
-        if right and (self.accepts == "answer" or said == recorded):
+        if right and (self.accepts == "answer" or text.same_steps(steps, record.steps)):
             return {"flaw": None}
+        pairs = zip(map(text.canonical_step, steps), map(text.canonical_step, record.steps), strict=False)
+        agreed = next((i for i, (said, kept) in enumerate(pairs) if said != kept), min(len(steps), len(record.steps)))
         why = "differs from the record" if agreed < len(steps) else f"the answer is {record.answer}"
         return {"flaw": agreed + 1, "why": why, "steps": record.steps[agreed:], "answer": record.answer}
 
