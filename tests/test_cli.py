@@ -67,13 +67,19 @@ def test_what_is_wrong_is_one_clear_line_and_an_exit_code(file: Path, tmp_path: 
         2: [
             ("run", tmp_path / "none.yaml"),
             ("run", file, "budget.toknes=3"),
+            ("run", file, "stop.5.rounds=3"),
             ("run", file, "--run", run, "student.model=/nowhere"),
             ("run", file, "pool={kind: file, path: /nowhere.jsonl}", "--run", tmp_path / "other"),
             ("bogus",),
             ("run",),
             ("status", run, "--jsno"),
         ],
-        4: [("status", tmp_path), ("report", tmp_path / "nope"), ("export", run, tmp_path / "o")],
+        4: [
+            ("run", file, "--run", file),
+            ("status", tmp_path),
+            ("report", tmp_path / "nope"),
+            ("export", run, tmp_path / "o"),
+        ],
     }
     for code, commands in wrong.items():
         for command in commands:
@@ -85,7 +91,13 @@ def test_what_is_wrong_is_one_clear_line_and_an_exit_code(file: Path, tmp_path: 
 
 def test_a_recipe_that_failed_at_the_start_can_be_mended(file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    for mistake in ("student.model=/nowhere", "pool={kind: file, path: /nowhere.jsonl}"):
+    for mistake in (
+        "student.model=/nowhere",
+        "student.max_tokens=1024",
+        "student.device=nowhere",
+        "teacher={kind: recorded, path: /nowhere.jsonl}",
+        "pool={kind: file, path: /nowhere.jsonl}",
+    ):
         assert elad("run", file, "--run", folder, mistake).returncode == 2
         assert "not yet" in elad("status", folder).stdout
     assert elad("run", file, "--run", folder).returncode == 0

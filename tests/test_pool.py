@@ -83,7 +83,13 @@ BAD = [
     '{"question": "more", "id": "x"}',
     '{"question": "yet more", "id": "x"}',
     '{"question": "meta", "meta": "text"}',
+    '{"question": 5}',
+    '{"question": "domain", "domain": {"a": 1}}',
 ]
+
+
+DAMAGED = bytearray(gzip.compress(b'{"question": "a"}' * 500))
+DAMAGED[30] ^= 0xFF
 
 
 def test_bad_rows_are_named_by_file_and_line_and_cost_no_other_row(tmp_path: Path) -> None:
@@ -91,9 +97,9 @@ def test_bad_rows_are_named_by_file_and_line_and_cost_no_other_row(tmp_path: Pat
     file.write_text("\n".join(BAD))
     with Ledger(tmp_path / "run") as ledger:
         admit(ledger, File(path=file, on_bad_row="skip"), HELD_OUT)
-        assert ledger.counts() == {"pooled": 2, "held out": 2, "unusable": 8}
+        assert ledger.counts() == {"pooled": 2, "held out": 2, "unusable": 10}
         told = dict(ledger.unusable())
-    assert [name.split()[0] for name in told] == [f"bad.jsonl:{n}" for n in (10, 2, 3, 4, 5, 6, 7, 9)]
+    assert [name.split()[0] for name in told] == [f"bad.jsonl:{n}" for n in (10, 11, 12, 2, 3, 4, 5, 6, 7, 9)]
     assert "not JSON" in told["bad.jsonl:2 (pooled)"]
     assert "asks the same as" in told["bad.jsonl:6 (pooled)"]
     assert "'question'" in told["bad.jsonl:5 (pooled)"]
@@ -104,10 +110,18 @@ def test_bad_rows_stop_by_default_before_anything_is_written(tmp_path: Path) -> 
     file = tmp_path / "bad.jsonl"
     file.write_text("\n".join(BAD))
     with Ledger(tmp_path / "run") as ledger:
-        with pytest.raises(InputError, match=r"8 bad rows:\n  bad.jsonl:2: it is not JSON") as caught:
+        with pytest.raises(InputError, match=r"10 bad rows:\n  bad.jsonl:2: it is not JSON") as caught:
             admit(ledger, File(path=file), HELD_OUT)
         assert "pool.on_bad_row to skip" in str(caught.value)
         assert ledger.counts() == {}
+
+
+def test_marks_and_gaps_that_other_tools_leave_are_read_over(tmp_path: Path) -> None:
+    file = tmp_path / "exported.jsonl"
+    file.write_text('\ufeff{"question": "one?", "answer": NaN}\n\n{"question": "two?", "answer": 2.5, "id": 7}\r\n')
+    one, two = questions(File(path=file))
+    assert (one.text, one.answer) == ("one?", None)
+    assert (two.id, two.answer) == ("7", "2.5")
 
 
 def test_what_is_held_out_never_stays_in_the_pool(tmp_path: Path) -> None:
@@ -123,7 +137,9 @@ def test_what_is_held_out_never_stays_in_the_pool(tmp_path: Path) -> None:
         ("empty.jsonl", b"", "no usable question"),
         ("missing.jsonl", None, "can't be read"),
         ("torn.jsonl.gz", gzip.compress(b'{"question": "a"}' * 500)[:40], "can't be read"),
+        ("damaged.jsonl.gz", DAMAGED, "can't be read"),
         ("not.parquet", b"PAR0", "Parquet"),
+        ("unclosed.csv", b'question,id\na,"b\nc,d', "can't be read"),
         ("latin.jsonl", '{"question": "caf\xe9"}'.encode("latin-1"), "can't be read"),
     ],
 )

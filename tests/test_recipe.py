@@ -116,12 +116,24 @@ def test_overrides_go_over_the_file(good: Path) -> None:
     assert recipe.select == Random()
     assert recipe.rounds.batch == 4
     assert recipe.stop == (BudgetSpent(rounds=3),)
-    with pytest.raises(InputError, match="is no override"):
-        load_recipe(good, ["budget.tokens"])
-    with pytest.raises(InputError, match="has no keys"):
-        load_recipe(good, ["name.first=x"])
-    with pytest.raises(InputError, match="no such key"):
-        load_recipe(good, ["budget.tokns=7"])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("budget.tokens", "is no override"),
+        ("=3", "is no override"),
+        ("name.first=x", "has no key 'first'"),
+        ("stop.9.rounds=1", "an index below"),
+        ("stop.first.rounds=1", "an index below"),
+        ("select={", "is not YAML"),
+        ("budget.tokns=7", "budget.tokns: there is no such key"),
+        ("pool={kind: deduction, count: 0}", "pool.count: "),
+    ],
+)
+def test_a_wrong_override_is_told(good: Path, override: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        load_recipe(good, ["stop=[{kind: budget}]", override])
 
 
 def test_a_part_of_another_package_is_a_part(good: Path) -> None:

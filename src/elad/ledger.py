@@ -73,6 +73,8 @@ class Ledger:
                     )
                 self._db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
             else:
+                if folder.exists() and not folder.is_dir():
+                    raise RunFolderError(f"{folder} is a file; name a folder for the run.")
                 folder.mkdir(parents=True, exist_ok=True)
                 self._lock = _hold(folder)
                 self._db = sqlite3.connect(file, isolation_level=None)

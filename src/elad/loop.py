@@ -65,8 +65,8 @@ def distil(recipe: Recipe, folder: Path) -> str:
         if reason := stopped(ledger):
             return reason
         student = recipe.student.load(last_student(ledger))
-        admit(ledger, recipe.pool, recipe.held_out)
         desk = Desk(recipe.teacher, ledger, recipe.budget)
+        admit(ledger, recipe.pool, recipe.held_out)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))
         scores = ledger.trace(0, "evaluate", Scores, lambda: evaluate(student, run.held_out))
         rounds: list[Round] = []
@@ -100,7 +100,7 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     lesson = Lesson(new, [annotation for round in earlier for annotation in round.kept], attempts)
     trace("train", Trained, lambda: _train(run, lesson, number, seed))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
-    say(_news(after, aurocs(attempts, bought.annotations, recipe.select)))
+    say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
     emptied = len(chosen) == len(attempts) and len(attempts) + len(drawn.too_long) < recipe.rounds.candidates
     return Round(number, bought, new, before, after, emptied)
 
@@ -126,9 +126,15 @@ def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
     return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, number)))
 
 
-def _news(scores: Scores, areas: dict[str, float]) -> str:
+def _news(bought: Bought, scores: Scores, areas: dict[str, float]) -> str:
+    accepted = sum(annotation.verdict.first_flaw is None for annotation in bought.annotations)
+    repaired = len(bought.annotations) - accepted
     doubt = ", ".join(f"{name} {area:.2f}" for name, area in areas.items()) or "no figures"
-    return f"  {scores.answers.overall.share:.1%} of the held-out answers are right; AUROC for a flaw: {doubt}"
+    return (
+        f"  of the explanations {accepted} were accepted, {repaired} repaired, {len(bought.unusable)} unusable\n"
+        f"  of the held-out answers {scores.answers.overall.share:.1%} are right\n"
+        f"  AUROC for a flaw: {doubt}"
+    )
 
 
 def _verdict(recipe: Recipe, rounds: Sequence[Round]) -> Sufficiency:

@@ -8,6 +8,7 @@ JSONL (plain or .gz), Parquet and CSV. A recipe maps other column names and nest
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -57,24 +58,25 @@ class File(Part):
                     yield f"{self.path.name}:{number}", row
                 elif all(_column(row, name) == value for name, value in self.where.items()):
                     yield f"{self.path.name}:{number}", self._question(row)
-        except (OSError, UnicodeDecodeError, EOFError) as error:
+        except (OSError, UnicodeDecodeError, EOFError, csv.Error, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             expected = "Expected a .jsonl, .jsonl.gz, .parquet or .csv file in UTF-8."
             raise InputError(f"{self.path} can't be read: {reason}. {expected}") from error
 
     def _question(self, row: Mapping[str, Any]) -> Question | str:
         values = {target: self._value(target, row) for target in _TARGETS}
-        if values["question"] is None or not str(values["question"]).strip():
+        asked = values["question"]
+        if asked is None or not str(asked).strip():
             column = self.fields.get("question", "question")
             return f"the question is empty (column {column!r}; the row has {', '.join(map(repr, row))})"
         try:
             question = Question(
-                id=_text(values["id"]) or "",
-                text=str(values["question"]).strip(),
+                id=_text("id", values["id"]) or "",
+                text=_asked(asked),
                 choices=_texts("choices", values["choices"]),
-                answer=_text(values["answer"]),
+                answer=_text("answer", values["answer"]),
                 steps=_texts("steps", values["steps"]),
-                domain=_text(values["domain"]),
+                domain=_text("domain", values["domain"]),
                 meta=_object("meta", values["meta"]),
             )
         except ValueError as error:
@@ -150,14 +152,18 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
         yield from _parquet_rows(path)
     elif path.suffix == ".csv":
         with open(path, encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines)
+            reader = csv.DictReader(lines, strict=True)
             for row in reader:
                 if None in row:
                     yield reader.line_num, "it has more values than the header has columns"
                 else:
                     yield reader.line_num, {column: value for column, value in row.items() if value}
     else:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as lines:
+        with (
+            gzip.open(path, "rt", encoding="utf-8-sig")
+            if path.suffix == ".gz"
+            else open(path, encoding="utf-8-sig") as lines
+        ):
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield number, _json_row(line)
@@ -196,8 +202,17 @@ def _column(row: Mapping[str, Any], name: str) -> Any:
     return _column(inner, rest) if dot and isinstance(inner, Mapping) else None
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value).strip()
+def _asked(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"question: expected a text, got {value!r}")
+    return value.strip()
+
+
+def _text(field: str, value: Any) -> str | None:
+    """A text, or a number as one; None where there is none, which tables write as NaN."""
+    if isinstance(value, dict | list):
+        raise ValueError(f"{field}: expected a text, got {value!r}")
+    return None if value is None or value != value else str(value).strip()
 
 
 def _texts(field: str, value: Any) -> tuple[str, ...]:
@@ -206,7 +221,7 @@ def _texts(field: str, value: Any) -> tuple[str, ...]:
         value = json.loads(value) if value.lstrip().startswith("[") else value.splitlines()
     if not isinstance(value, list | None):
         raise ValueError(f"{field}: expected a list of texts, got {value!r}")
-    return tuple(str(item).strip() for item in value or ())
+    return tuple(_text(field, item) or "" for item in value or ())
 
 
 def _object(field: str, value: Any) -> Mapping[str, Any]:

@@ -149,11 +149,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if not isinstance(content, dict):
         raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}.")
     for override in overrides:
-        _override(content, override)
+        content = _overridden(content, override)
     try:
         return Recipe.model_validate(_expanded(content))
     except ValidationError as error:
-        raise InputError(complaint(error, Recipe, str(path), tree)) from error
+        raise InputError(complaint(error, Recipe, str(path), content, tree)) from error
 
 
 def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
@@ -168,23 +168,33 @@ def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") ->
     return found
 
 
-def _override(content: dict[str, Any], override: str) -> None:
+def _overridden(content: dict[str, Any], override: str) -> Any:
     path, equals, text = override.partition("=")
     if not equals or not path:
         raise InputError(f"{override!r} is no override; expected key=value, such as budget.tokens=5000")
-    *parents, last = path.split(".")
-    here: Any = content
-    for key in parents:
-        here = here[int(key)] if isinstance(here, list) and key.isdigit() else here.setdefault(key, {})
-        if not isinstance(here, dict | list):
-            raise InputError(f"{override!r}: {key} holds {here!r}, which has no keys")
-    value = yaml.safe_load(text)
-    if last == "kind" and isinstance(here, dict) and here.get("kind") != value:
-        here.clear()
+    try:
+        return _put(content, path.split("."), yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"{override!r}: {text!r} is not YAML") from error
+    except ValueError as error:
+        raise InputError(f"{override!r}: {error}") from error
+
+
+def _put(here: Any, path: Sequence[str], value: Any) -> Any:
+    """A tree with a value put at a path. Raises ValueError where the path leads nowhere."""
+    if not path:
+        return value
+    key, *rest = path
     if isinstance(here, list):
-        here[int(last)] = value
-    else:
-        here[last] = value
+        if not (key.isdigit() and int(key) < len(here)):
+            raise ValueError(f"expected an index below {len(here)} in place of {key!r}")
+        return [_put(item, rest, value) if i == int(key) else item for i, item in enumerate(here)]
+    if not isinstance(here, dict | None):
+        raise ValueError(f"{here!r} has no key {key!r}")
+    here = here or {}
+    if path == ["kind"] and here.get("kind") != value:
+        return {"kind": value}
+    return {**here, key: _put(here.get(key), rest, value)}
 
 
 def _expanded(value: Any) -> Any:

@@ -14,12 +14,12 @@ from pydantic import BaseModel, ValidationError
 Loc = Sequence[str | int]
 
 
-def complaint(error: ValidationError, model: type[BaseModel], where: str, tree: yaml.Node | None) -> str:
-    """One line for each thing that is wrong in the recipe `where`, whose YAML `tree` gives the lines."""
+def complaint(error: ValidationError, model: type[BaseModel], where: str, content: Any, tree: yaml.Node | None) -> str:
+    """One line for each thing that is wrong in the recipe `where`: its `content`, whose YAML `tree` gives the lines."""
     schema = model.model_json_schema()
     lines = []
     for problem in error.errors(include_url=False):
-        loc, line = _place(problem["loc"], tree)
+        loc, line = _place(problem["loc"], content, tree)
         key = ".".join(map(str, loc))
         said = _said(dict(problem), schema)
         lines.append(f"{where}{f':{line}' if line else ''}: {f'{key}: ' if key else ''}{said}")
@@ -55,33 +55,32 @@ def _quoted(listed: str) -> list[str]:
     return re.findall(r"'([^']*)'", listed)
 
 
-def _place(loc: Loc, tree: yaml.Node | None) -> tuple[list[str | int], int | None]:
+def _place(loc: Loc, content: Any, tree: yaml.Node | None) -> tuple[list[str | int], int | None]:
     """The path of keys as the user wrote it, without the names of kinds between them, and the line of its end."""
     path: list[str | int] = []
     line = tree.start_mark.line + 1 if tree else None
     for key in loc:
-        child = _child(tree, key)
-        if child:
-            path.append(key)
-            tree, line = child
-        elif not isinstance(tree, yaml.MappingNode) or not _is_kind(tree, key):
-            path.append(key)
-            tree = None
+        if isinstance(content, dict) and key not in content and content.get("kind") == key:
+            continue
+        path.append(key)
+        content = content[key] if _holds(content, key) else None
+        tree, line = _child(tree, key, line)
     return path, line
 
 
-def _child(tree: yaml.Node | None, key: str | int) -> tuple[yaml.Node, int] | None:
+def _holds(content: Any, key: str | int) -> bool:
+    return key in content if isinstance(content, dict) else isinstance(content, list) and isinstance(key, int)
+
+
+def _child(tree: yaml.Node | None, key: str | int, line: int | None) -> tuple[yaml.Node | None, int | None]:
+    """The value at a key and the line on which it stands; no value, and the line before, where the key is not."""
     if isinstance(tree, yaml.SequenceNode) and isinstance(key, int) and key < len(tree.value):
         return tree.value[key], tree.value[key].start_mark.line + 1
     if isinstance(tree, yaml.MappingNode):
         for name, value in tree.value:
             if name.value == key:
                 return value, name.start_mark.line + 1
-    return None
-
-
-def _is_kind(tree: yaml.MappingNode, key: str | int) -> bool:
-    return any(name.value == "kind" and value.value == key for name, value in tree.value)
+    return None, line
 
 
 def _keys(loc: Loc, schema: Mapping[str, Any]) -> list[str]:

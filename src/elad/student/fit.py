@@ -152,7 +152,10 @@ def _adapted(model: Any, lora: Lora) -> Any:
         target_modules=lora.targets,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, settings)
+    try:
+        return get_peft_model(model, settings)
+    except ValueError as error:
+        raise InputError(f"train.lora.targets: {error}") from error
 
 
 def _groups(model: "torch.nn.Module", weight_decay: float) -> list[dict[str, object]]:

@@ -27,7 +27,7 @@ class Student:
     """A model with its tokenizer.
 
     `rows` texts are decoded at a time; an explanation has at most `most` tokens, and with its prompt at most `context`
-    (None where the model sets no limit).
+    (None where the model sets no limit). Raises InputError when that leaves no room for a prompt.
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, rows: int = 64, most: int = 128) -> None:
@@ -41,6 +41,11 @@ class Student:
         self.ends = frozenset(id for id in (*named, tokenizer.eos_token_id) if id is not None)
         self.context: int | None = getattr(model.config, "max_position_embeddings", None)
         self._breaks: dict[int, int] = {}
+        if self.context is not None and most >= self.context:
+            raise InputError(
+                f"student.max_tokens: explanations of {most} tokens leave no room for a question in the student's "
+                f"context of {self.context}; name fewer."
+            )
 
     @classmethod
     def load(cls, source: str | Path, *, rows: int = 64, most: int = 128, device: str = "auto") -> Self:
@@ -64,7 +69,11 @@ class Student:
             ) from error
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(model.to(device).eval(), tokenizer, rows=rows, most=most)
+        try:
+            model = model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"student.device: {device!r} can't be used ({error})") from error
+        return cls(model.eval(), tokenizer, rows=rows, most=most)
 
     def save(self, folder: Path) -> str:
         """Save as a Hugging Face directory, whole or not at all; returns the SHA-256 of the weights."""

@@ -14,9 +14,10 @@ from elad.teacher.teacher import Teacher
 
 
 class Desk:
-    """Asks one teacher on behalf of one run."""
+    """Asks one teacher on behalf of one run. Raises InputError or TeacherError where the teacher can't be asked."""
 
     def __init__(self, teacher: Teacher, ledger: Ledger, caps: Caps) -> None:
+        teacher.check()
         self.teacher = teacher
         self.max_output_tokens = teacher.max_output_tokens
         self._ledger = ledger

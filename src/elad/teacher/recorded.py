@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from elad import text
+from elad.errors import InputError
 from elad.pool import File, Target
 from elad.records import Question
 from elad.teacher.messages import Request
@@ -28,6 +29,11 @@ class Recorded(Teacher):
     fields: dict[Target, str | list[str] | None] = Field(default_factory=dict)
     where: dict[str, Any] = Field(default_factory=dict)
     accepts: Literal["answer", "steps"] = "answer"
+
+    def check(self) -> None:
+        """Read the file. Raises InputError where it can't be read or holds no rationale."""
+        if not self._records:
+            raise InputError(f"teacher.path: {self.path} holds no question with steps and an answer to replay")
 
     async def ask(self, request: Request) -> Reply:
         """The record of the question, whole or from the student's first departure on."""
