@@ -34,9 +34,8 @@ def test_prontoqa() -> None:
     text = " ".join((ROOT / "README.md").read_text().split())
     first, last = told["rounds"][0]["accuracy"]["overall"], told["rounds"][-1]["accuracy"]["overall"]
     assert f"went from {shares(first)} to {shares(last)}" in text
-    agreement = [told["rounds"][number]["agreement"]["share"] for number in (1, -1)]
-    assert f"in the first round {agreement[0]:.1%} held" in text
-    assert f"in the fifth {agreement[1]:.1%}" in text
+    steps = [told["rounds"][number]["same_steps"]["overall"]["share"] for number in (0, -1)]
+    assert f"step by step from {steps[0]:.0%} to {steps[1]:.0%}" in text
 
 
 def row(*cells: str) -> str:
