@@ -78,7 +78,7 @@ BAD = [
     '["a list"]',
     '{"question": "  "}',
     '{"text": "no question column"}',
-    '{"question": "Fine!"}',
+    '{"question": "Fine."}',
     '{"question": "other", "choices": 5}',
     '{"question": "more", "id": "x"}',
     '{"question": "yet more", "id": "x"}',

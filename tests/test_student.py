@@ -35,7 +35,7 @@ def questions() -> list[Question]:
 
 def test_greedy_text_is_that_of_generate(shipped: Student, questions: list[Question]) -> None:
     ids = [shipped.encode(prompt(q), "")[0][:-1] for q in questions]
-    ours = write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=48)
+    ours = write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=[48] * len(ids))
     for row, writing in zip(ids, ours, strict=True):
         theirs = shipped.model.generate(
             torch.tensor([row]), max_new_tokens=48, do_sample=False, pad_token_id=shipped.pad
@@ -46,7 +46,8 @@ def test_greedy_text_is_that_of_generate(shipped: Student, questions: list[Quest
 
 def test_probabilities_are_those_of_one_forward_pass(shipped: Student, questions: list[Question]) -> None:
     ids = [shipped.encode(prompt(q), "")[0][:-1] for q in questions]
-    for row, writing in zip(ids, write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=48), strict=True):
+    written = write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=[48] * len(ids))
+    for row, writing in zip(ids, written, strict=True):
         with torch.inference_mode():
             logits = shipped.model(torch.tensor([row + writing.tokens])).logits[0].log_softmax(-1)
         before = logits[len(row) - 1 : len(row) - 1 + len(writing.tokens)]
@@ -65,7 +66,9 @@ def test_samples_follow_the_model(shipped: Student) -> None:
     row = shipped.encode(prompt(Question(id="q", text="Mia has 4 coins. Mia obtains 3. How many coins?")), "")[0][:-1]
     row += shipped.encode("", "4")[0][:-1]
     dice = [np.random.Generator(np.random.Philox(key=n)) for n in range(1000)]
-    written = write(shipped.model, [row] * 1000, pad=shipped.pad, ends=shipped.ends, most=1, temperature=1.3, dice=dice)
+    written = write(
+        shipped.model, [row] * 1000, pad=shipped.pad, ends=shipped.ends, most=[1] * 1000, temperature=1.3, dice=dice
+    )
     with torch.inference_mode():
         exact = (shipped.model(torch.tensor([row])).logits[0, -1].double() / 1.3).softmax(-1).numpy()
     counts = np.bincount([w.tokens[0] if w.tokens else next(iter(shipped.ends)) for w in written], minlength=len(exact))
@@ -114,7 +117,7 @@ def test_a_student_without_an_answer_has_an_attempt_all_the_same(untrained: Stud
 )
 def test_steps_are_found_by_position(untrained: Student, text: str, steps: list[str], answer: str | None) -> None:
     ids = untrained.encode("", text)[0][:-1]
-    writing = write(untrained.model, [[5]], pad=0, ends=frozenset(), most=max(1, len(ids)))[0]._replace(tokens=ids)
+    writing = write(untrained.model, [[5]], pad=0, ends=frozenset(), most=[max(1, len(ids))])[0]._replace(tokens=ids)
     found = locate(writing, untrained._text, untrained._line_breaks)
     assert [untrained._text(ids[s.start : s.stop]) for s in found.steps] == steps
     assert found.explanation.answer == answer
@@ -188,6 +191,19 @@ def test_scores_tell_right_answers_from_the_files_own_steps(untrained: Student) 
     assert (scores.answers.overall.right, scores.answers.overall.total) == (2, 3)
     assert {name: score.right for name, score in scores.answers.domains.items()} == {"x": 2, "y": 0}
     assert (scores.steps.overall.right, scores.steps.overall.total) == (1, 2)
+
+
+def test_nothing_is_written_beyond_the_context(untrained: Student) -> None:
+    prompt = "Question: a\nSteps:\n"
+    room = 3
+    untrained.context = len(untrained._prompt_ids(prompt)) + room
+    untrained.ends = frozenset()
+    assert [len(writing.tokens) for writing in untrained._write([untrained._prompt_ids(prompt)] * 2, "x")] == [room] * 2
+
+
+def test_training_that_comes_apart_is_told(untrained: Student) -> None:
+    with pytest.raises(InputError, match=r"came apart: at step \d+ of \d+"):
+        fit(untrained, LESSON, Optimiser(learning_rate=1e30, batch=2, epochs=60), "s")
 
 
 def test_texts_beyond_the_context_are_left_out_and_counted(untrained: Student) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, TypeVar
 
+from pydantic import ValidationError
+
 from elad.budget import Usage
 from elad.errors import RunFolderError, StorageError
 from elad.records import Question, Record, State
@@ -71,7 +73,7 @@ class Ledger:
                     raise RunFolderError(
                         f"{folder} is no run folder: it has no {FILE}. Start one with `elad run RECIPE`."
                     )
-                self._db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
+                self._db = sqlite3.connect(_readable(file), uri=True, isolation_level=None)
             else:
                 if folder.exists() and not folder.is_dir():
                     raise RunFolderError(f"{folder} is a file; name a folder for the run.")
@@ -247,7 +249,13 @@ class Ledger:
     def traced(self, round: int, phase: str, kind: type[T]) -> T | None:
         """The outcome of a phase that was kept, or None."""
         row = self._read("SELECT body FROM traces WHERE round = ? AND phase = ?", round, phase).fetchone()
-        return kind.model_validate_json(row[0]) if row else None
+        try:
+            return kind.model_validate_json(row[0]) if row else None
+        except ValidationError as error:
+            raise RunFolderError(
+                f"{self.folder / FILE}: what round {round} left of its phase {phase!r} can't be read by this version "
+                "of elad. Use the version that made the run, or another run folder."
+            ) from error
 
     def last_round(self, phase: str) -> int:
         """The last round in which a phase left its trace; 0 when none has."""
@@ -262,6 +270,8 @@ class Ledger:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {VERSION}")
+        elif version == 0:
+            raise RunFolderError(f"{self.folder / FILE} is empty: nothing was ever run there.")
         elif version != VERSION:
             raise RunFolderError(
                 f"{self.folder / FILE} is of ledger version {version}; this version of elad reads {VERSION}. "
@@ -306,6 +316,12 @@ class Admission:
 _MAKE_ROOM = "free some and run the same command again: it goes on from here and buys nothing twice."
 
 
+def _readable(file: Path) -> str:
+    """Where SQLite opens a ledger to read it; a folder that can't be written has nobody who writes."""
+    frozen = not os.access(file.parent, os.W_OK) and not file.with_name(f"{FILE}-wal").exists()
+    return f"{file.resolve().as_uri()}?mode=ro{'&immutable=1' if frozen else ''}"
+
+
 def _lot(lot: str, id: str) -> bytes:
     return hashlib.sha256(f"{lot}/{id}".encode()).digest()
 
@@ -330,7 +346,7 @@ def _hold(folder: Path) -> IO[str]:
 
 def _plain(error: sqlite3.Error, file: Path) -> RunFolderError | StorageError:
     said = str(error)
-    if "disk is full" in said or "disk I/O error" in said or "readonly" in said:
+    if "disk is full" in said or "disk I/O error" in said:
         return StorageError(f"{file} can't be written ({said}); {_MAKE_ROOM}")
     return RunFolderError(
         f"{file} can't be read as a ledger ({said}). Restore it from a copy, or start another run folder."

@@ -5,7 +5,6 @@ the same function starts a run, resumes it after any interruption, and does noth
 """
 
 import json
-import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from elad.records import Attempt, Question, Record
 from elad.student import Fitted, Student, weights_digest
 from elad.sufficiency import Round, Sufficiency
 from elad.teacher import Desk
+from elad.text import question_digest
 from elad.train import Lesson
 
 
@@ -64,6 +64,8 @@ def distil(recipe: Recipe, folder: Path) -> str:
         claim(ledger, recipe)
         if reason := stopped(ledger):
             return reason
+        for part in recipe.parts():
+            part.ready()
         student = recipe.student.load(last_student(ledger))
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         admit(ledger, recipe.pool, recipe.held_out)
@@ -97,7 +99,8 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     )
     kept = trace("keep", Kept, lambda: recipe.keep.keep(bought.annotations)).ids
     new = [annotation for annotation in bought.annotations if annotation.question.id in kept]
-    lesson = Lesson(new, [annotation for round in earlier for annotation in round.kept], attempts)
+    before_it = [annotation for round in earlier for annotation in round.kept]
+    lesson = Lesson(new, before_it, attempts, frozenset(map(question_digest, held_out)))
     trace("train", Trained, lambda: _train(run, lesson, number, seed))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
@@ -116,7 +119,7 @@ def _attempt(run: _Run, seed: str) -> Attempts:
 def _choose(recipe: Recipe, attempts: Sequence[Attempt], seed: str) -> Choice:
     """The audit is the head of the draw, which is a uniform sample; the selector has the rest of it to choose from."""
     size = recipe.rounds
-    audited = attempts[: min(size.batch, math.ceil(size.batch * size.audit))]
+    audited = attempts[: size.audited]
     selected = recipe.select.choose(attempts[len(audited) :], size.batch - len(audited), seed)
     return Choice(audited=tuple(attempt.question.id for attempt in audited), selected=tuple(selected))
 
@@ -164,18 +167,21 @@ def _are_annotated(bought: Bought) -> list[Move]:
 def claim(ledger: Ledger, recipe: Recipe) -> None:
     """Make the folder this recipe's, or check that it is. Raises RunFolderError with the fields that differ.
 
-    A recipe that failed before any question came in may be mended and run in the same folder.
+    A recipe that failed before any question came in may be mended and run in the same folder; so may its `train` as
+    long as no round was trained.
     """
-    resolved = json.dumps(recipe.resolved())
-    before = ledger.fact("recipe")
-    if before is None or not ledger.counts():
-        ledger.state_fact("recipe", resolved)
-    elif found := differences(json.loads(before), json.loads(resolved)):
-        raise RunFolderError(
-            f"{ledger.folder} is the run of another recipe. It differs in\n  "
-            + "\n  ".join(found)
-            + "\nName another run folder, or go on with the recipe that the folder was made with."
-        )
+    resolved = recipe.resolved()
+    before = json.loads(ledger.fact("recipe") or "null")
+    if before and ledger.counts():
+        mended = {} if ledger.last_round("train") else {"train": resolved["train"]}
+        if found := differences({**before, **mended}, resolved):
+            raise RunFolderError(
+                f"{ledger.folder} is the run of another recipe. It differs in\n  "
+                + "\n  ".join(found)
+                + "\nName another run folder, or go on with the recipe that the folder was made with."
+            )
+    if before != resolved:
+        ledger.state_fact("recipe", json.dumps(resolved))
     try:
         (ledger.folder / "recipe.yaml").write_text(recipe.as_yaml(), encoding="utf-8")
     except OSError as error:

@@ -114,7 +114,7 @@ def _admit(door: Admission, name: str, source: File | Arithmetic | Deduction, st
     """Let a source's questions in, and set its bad rows aside or stop at them."""
     bad: list[_Bad] = []
     for where, row in source.rows():
-        reason = row if isinstance(row, str) else _why_not(door, row)
+        reason = row if isinstance(row, str) else _why_not(door, row, state)
         if isinstance(row, Question) and reason is None:
             door.add(row.id, question_digest(row), state, question=row)
             continue
@@ -130,8 +130,10 @@ def _admit(door: Admission, name: str, source: File | Arithmetic | Deduction, st
 _HELD_OUT = "it is held out for evaluation"
 
 
-def _why_not(door: Admission, question: Question) -> str | None:
+def _why_not(door: Admission, question: Question, state: State) -> str | None:
     """Why a question can't be let in beside those that are in."""
+    if state == "held out" and question.answer is None:
+        return "it has no answer to hold the student's against"
     same = door.known(digest=question_digest(question))
     if same and same[1] == "held out":
         return _HELD_OUT

@@ -10,6 +10,7 @@ another package. What is wrong in a recipe is said with its line and the nearest
 import hashlib
 import importlib
 import json
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -82,6 +83,11 @@ class RoundSize(Record):
     batch: int = Field(48, gt=0)
     audit: float = Field(0.2, ge=0, le=1)
 
+    @property
+    def audited(self) -> int:
+        """How many questions of a batch are taken as they were drawn."""
+        return math.ceil(round(self.batch * self.audit, 9))
+
     @model_validator(mode="after")
     def _batch_fits(self) -> Self:
         if self.batch > self.candidates:
@@ -113,10 +119,21 @@ class Recipe(Record):
         return self
 
     @model_validator(mode="after")
+    def _rules_can_hold(self) -> Self:
+        for rule in self.stop:
+            if why := rule.out_of_reach(self.rounds.audited):
+                raise ValueError(why)
+        return self
+
+    @model_validator(mode="after")
     def _budget_always_stops(self) -> Self:
         if not any(isinstance(rule, BudgetSpent) for rule in self.stop):
             object.__setattr__(self, "stop", (*self.stop, BudgetSpent()))
         return self
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that do the work of a round."""
+        return (self.teacher, self.select, self.annotate, self.keep, self.train, *self.stop)
 
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data."""

@@ -28,6 +28,9 @@ class Part(Record):
 
     kind: str
 
+    def ready(self) -> None:
+        """Look, before anything is paid for, whether it can do its work. Raises InputError or TeacherError."""
+
 
 class Question(Record):
     """A question of the pool or of the held-out file.

@@ -9,7 +9,6 @@ Answer: 17
 import hashlib
 import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 
 from elad.records import Explanation, Question
 
@@ -17,7 +16,7 @@ ANSWER = "Answer:"
 """The mark of the last line of an explanation."""
 
 _PIECE = re.compile(r"[^\W\d_]+|\d{1,3}|(?:[^\w\s]|_)+")
-_NUMBER = re.compile(r"[-+]?\$?\d[\d,]*(?:\.\d+)?%?")
+_NUMBER = re.compile(r"([-+]?)\$?((?:\d{1,3}(?:,\d{3})+|\d*)(?:\.\d+)?)(?<=\d)%?")
 
 
 def prompt(question: Question) -> str:
@@ -58,20 +57,25 @@ def same_answer(one: str | None, other: str | None, choices: tuple[str, ...] = (
 
 def canonical_answer(answer: str, choices: tuple[str, ...] = ()) -> str:
     """One spelling for all spellings of an answer, for comparing and counting."""
-    plain = " ".join(answer.split()).casefold().rstrip(".")
-    if choices:
-        options = [" ".join(choice.split()).casefold().rstrip(".") for choice in choices]
-        for letter, option in zip(_letters(), options, strict=False):
-            if plain == option:
-                return option
-            if plain.strip("()") == letter.casefold() and plain not in options:
-                return option
-    if _NUMBER.fullmatch(plain):
-        try:
-            return f"{Decimal(plain.replace(',', '').replace('$', '').rstrip('%')).normalize():f}"
-        except InvalidOperation:
-            return plain
+    plain = _plain(answer)
+    options = [_plain(choice) for choice in choices]
+    if plain in options:
+        return plain
+    for letter, option in zip(_letters(), options, strict=False):
+        if re.fullmatch(rf"\(?{letter.casefold()}\)?(?:[.:)]?\s+{re.escape(option)})?", plain):
+            return option
     return plain
+
+
+def _plain(answer: str) -> str:
+    """Case, white space and a full stop do not count; a number is spelt by its value."""
+    plain = " ".join(answer.split()).casefold().rstrip(".")
+    number = _NUMBER.fullmatch(plain)
+    if number is None:
+        return plain
+    whole, _, part = number[2].replace(",", "").partition(".")
+    digits = ".".join(filter(None, (whole.lstrip("0") or "0", part.rstrip("0"))))
+    return f"-{digits}" if number[1] == "-" and digits != "0" else digits
 
 
 def same_steps(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -107,11 +111,14 @@ def digest(text: str) -> str:
 
 
 def question_digest(question: Question) -> str:
-    """The same for two questions that a reader would call one: case, marks and white space do not count."""
-    words = re.findall(r"\w+", "\n".join((question.text, *question.choices)).casefold())
-    # without its marks "-1 + 2" would be "1 2": marks that carry meaning stay
-    signs = re.findall(r"[-+*/=<>()\[\]{}^%]", question.text)
-    return digest(" ".join(words) + "|" + "".join(signs))
+    """The same for two questions that a reader would call one: case, space and a sentence's marks do not count."""
+    return digest("\n".join(map(_bare, (question.text, *question.choices))))
+
+
+def _bare(text: str) -> str:
+    """A text without what separates its words; marks that carry meaning, as in `3! + 2` or `p ∧ q`, stay."""
+    words = (word.strip("\"'").rstrip(".,;:?\"'") for word in text.casefold().split())
+    return " ".join(filter(None, words))
 
 
 def _letters() -> str:

@@ -47,7 +47,7 @@ def inter(attempt: Attempt) -> float | None:
 
 
 def intra_profile(attempt: Attempt, variant: Intra) -> list[float] | None:
-    """Intra-explanation uncertainty, a value a step.
+    """Intra-explanation uncertainty, a value a step; infinite without an answer.
 
     `removal`: one minus the probability of the original answer once the step is out (0 to 1). `rebuild`: the share of
     continuations from before the step that end in another answer (0 to 1). `entropy`: the step's mean predictive
@@ -55,7 +55,7 @@ def intra_profile(attempt: Attempt, variant: Intra) -> list[float] | None:
     """
     evidence, answer = attempt.evidence, attempt.explanation.answer
     if not attempt.explanation.steps or answer is None:
-        return [1.0]
+        return [math.inf]
     if variant == "entropy":
         return [step.entropy for step in evidence.steps]
     if variant == "removal":

@@ -31,11 +31,11 @@ def write(
     *,
     pad: int,
     ends: frozenset[int],
-    most: int,
+    most: Sequence[int],
     temperature: float = 0.0,
     dice: Sequence[np.random.Generator] = (),
 ) -> list[Writing]:
-    """Continue each prompt by at most `most` tokens: greedily at temperature 0, else with the row's own dice."""
+    """Continue each prompt by at most its `most` tokens: greedily at temperature 0, else with the row's own dice."""
     import torch
 
     rows = [Writing([], [], [], False) for _ in prompts]
@@ -43,7 +43,7 @@ def write(
     inputs, mask = _left_padded(prompts, pad, model.device)
     cache: Any = None
     with torch.inference_mode():
-        for _ in range(most):
+        for written in range(1, max(most) + 1):
             positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -inputs.shape[1] :]
             out = model(
                 input_ids=inputs,
@@ -74,7 +74,8 @@ def write(
                 rows[row].tokens.append(token)
                 rows[row].logprobs.append(logprob)
                 rows[row].entropies.append(entropy)
-                going.append(place)
+                if written < most[row]:
+                    going.append(place)
             if not going:
                 break
             inputs = tokens[:, None]

@@ -3,6 +3,7 @@
 Everything random in it comes from the seed, so the same student, examples and seed give the same weights.
 """
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,8 +38,8 @@ class Optimiser(Record):
     embeddings; `clip` bounds the gradient's norm.
     """
 
-    learning_rate: float = Field(5e-4, gt=0)
-    epochs: float = Field(3.0, gt=0)
+    learning_rate: float = Field(5e-4, gt=0, allow_inf_nan=False)
+    epochs: float = Field(3.0, gt=0, allow_inf_nan=False)
     batch: int = Field(16, gt=0)
     warmup: float = Field(0.1, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
@@ -70,7 +71,10 @@ class Lora(Record):
 def fit(
     student: "Student", examples: Sequence[Example], optimiser: Optimiser, seed: str, lora: Lora | None = None
 ) -> Fitted:
-    """Train the student in place, merging low-rank updates at the end; without examples it stays as it is."""
+    """Train the student in place, merging low-rank updates at the end; without examples it stays as it is.
+
+    Raises InputError when the loss is no longer a number.
+    """
     import torch
     from accelerate import Accelerator
     from transformers import get_cosine_with_min_lr_schedule_with_warmup
@@ -103,6 +107,11 @@ def fit(
         schedule.step()
         adam.zero_grad()
         losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise InputError(
+                f"training came apart: at step {len(losses)} of {len(batches)} the loss is no longer a number. "
+                "Lower train.optimiser.learning_rate and run the same command again."
+            )
     if lora:
         student.model = accelerator.unwrap_model(model).merge_and_unload()
     student.model.eval()
@@ -140,12 +149,18 @@ def _padded(
     return torch.tensor(inputs, device=device), torch.tensor(labels, device=device)
 
 
-def _adapted(model: Any, lora: Lora) -> Any:
+def need_peft() -> Any:
+    """The peft library. Raises InputError where it is not installed."""
     try:
-        from peft import LoraConfig, get_peft_model
+        import peft
     except ImportError as error:
         raise InputError("train.lora needs peft: pip install 'elad-distill[lora]'") from error
-    settings = LoraConfig(
+    return peft
+
+
+def _adapted(model: Any, lora: Lora) -> Any:
+    peft = need_peft()
+    settings = peft.LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
@@ -153,7 +168,7 @@ def _adapted(model: Any, lora: Lora) -> Any:
         task_type="CAUSAL_LM",
     )
     try:
-        return get_peft_model(model, settings)
+        return peft.get_peft_model(model, settings)
     except ValueError as error:
         raise InputError(f"train.lora.targets: {error}") from error
 

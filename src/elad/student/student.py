@@ -27,7 +27,8 @@ class Student:
     """A model with its tokenizer.
 
     `rows` texts are decoded at a time; an explanation has at most `most` tokens, and with its prompt at most `context`
-    (None where the model sets no limit). Raises InputError when that leaves no room for a prompt.
+    (None where the model sets no limit). Raises InputError when that leaves no room for a prompt, or nothing
+    ends a text.
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, rows: int = 64, most: int = 128) -> None:
@@ -41,6 +42,8 @@ class Student:
         self.ends = frozenset(id for id in (*named, tokenizer.eos_token_id) if id is not None)
         self.context: int | None = getattr(model.config, "max_position_embeddings", None)
         self._breaks: dict[int, int] = {}
+        if not self.ends:
+            raise InputError("student.model: its tokenizer has no end-of-text token, so it could never stop writing")
         if self.context is not None and most >= self.context:
             raise InputError(
                 f"student.max_tokens: explanations of {most} tokens leave no room for a question in the student's "
@@ -60,9 +63,10 @@ class Student:
         try:
             with _without_bars():
                 tokenizer = AutoTokenizer.from_pretrained(where)
-                model = AutoModelForCausalLM.from_pretrained(where, dtype="auto")
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+                # half precision would lose the small updates of training
+                model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
+        except Exception as error:  # a damaged file can raise anything
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"student.model: {str(source)!r} can't be loaded as a causal language model ({reason}). "
                 "Expected: `tiny`, a Hugging Face model directory, or a hub id."
@@ -83,18 +87,18 @@ class Student:
             with _without_bars():
                 self.model.save_pretrained(draft)
             self.tokenizer.save_pretrained(draft)
-            for file in draft.iterdir():
-                with open(file, "rb+") as handle:
-                    os.fsync(handle.fileno())
+            for path in (*draft.rglob("*"), draft):
+                _sync(path)
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(draft, folder)
+            _sync(folder.parent)
         except Exception as error:
             full = "os error 28" in str(error)  # safetensors' own word for a full disk
             if not (full or isinstance(error, OSError)):
                 raise
             shutil.rmtree(draft, ignore_errors=True)
             raise StorageError(
-                f"the student can't be saved at {folder} ({error}). Free some room and run the same command again."
+                f"the student can't be saved at {folder} ({error}). Mend that and run the same command again."
             ) from error
         return weights_digest(folder)
 
@@ -208,13 +212,18 @@ class Student:
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         for chunk in track(_chunks(order, self.rows), label):
             rows = write(
-                self.model, [prompts[i] for i in chunk], pad=self.pad, ends=self.ends, most=self.most,
+                self.model, [prompts[i] for i in chunk], pad=self.pad, ends=self.ends,
+                most=[self._room(prompts[i]) for i in chunk],
                 temperature=temperature, dice=[dice[i] for i in chunk] if dice else (),
             )  # fmt: skip
             written.update(zip(chunk, rows, strict=True))
         return [written[i] for i in range(len(prompts))]
 
     # -- tokens -----------------------------------------------------------------------------------------------------
+
+    def _room(self, prompt: Sequence[int]) -> int:
+        """How many tokens may be written behind a prompt."""
+        return self.most if self.context is None else min(self.most, self.context - len(prompt))
 
     def _prompt_ids(self, prompt: str) -> list[int]:
         return list(self.tokenizer(prompt)["input_ids"])
@@ -265,11 +274,21 @@ def _without_bars() -> Iterator[None]:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 over a saved student's weight files, in the order of their names."""
+    """SHA-256 over the digests of a saved student's weight files, in the order of their names."""
     sha = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")):
-        sha.update(file.read_bytes())
+    for path in sorted(folder.glob("*.safetensors")):
+        with open(path, "rb") as file:
+            sha.update(hashlib.file_digest(file, "sha256").digest())
     return sha.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Have the disk keep a file, or a folder's list of files."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _dice(seed: str, question: str, purpose: str) -> np.random.Generator:

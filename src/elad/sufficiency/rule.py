@@ -32,6 +32,10 @@ class Sufficiency(Record):
 class Rule(Part):
     """Has the student had enough?"""
 
+    def out_of_reach(self, audited: int) -> str | None:
+        """Why it could never stop a run that audits so many questions a round; None when it could."""
+        return None
+
     @abstractmethod
     def reason(self, rounds: Sequence[Round]) -> str | None:
         """Why it has, after these rounds (one or more, in order); None when it has not."""

@@ -14,10 +14,9 @@ from elad.teacher.teacher import Teacher
 
 
 class Desk:
-    """Asks one teacher on behalf of one run. Raises InputError or TeacherError where the teacher can't be asked."""
+    """Asks one teacher on behalf of one run."""
 
     def __init__(self, teacher: Teacher, ledger: Ledger, caps: Caps) -> None:
-        teacher.check()
         self.teacher = teacher
         self.max_output_tokens = teacher.max_output_tokens
         self._ledger = ledger

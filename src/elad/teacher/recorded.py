@@ -30,7 +30,7 @@ class Recorded(Teacher):
     where: dict[str, Any] = Field(default_factory=dict)
     accepts: Literal["answer", "steps"] = "answer"
 
-    def check(self) -> None:
+    def ready(self) -> None:
         """Read the file. Raises InputError where it can't be read or holds no rationale."""
         if not self._records:
             raise InputError(f"teacher.path: {self.path} holds no question with steps and an answer to replay")

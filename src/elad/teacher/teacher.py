@@ -36,9 +36,6 @@ class Teacher(Part):
     async def ask(self, request: Request) -> Reply:
         """Answer one request. Raises TeacherError when the teacher can't be asked at all."""
 
-    def check(self) -> None:
-        """Look, before anything is paid for, whether it can be asked at all. Raises InputError or TeacherError."""
-
     def identity(self) -> dict[str, Any]:
         """What makes two teachers give different answers; part of every call's key."""
         return self.model_dump(mode="json", exclude={"price", "max_output_tokens", "concurrency"})

@@ -4,16 +4,18 @@ Without it a small student forgets: a few dozen annotations of hard questions, g
 ones.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from elad.errors import InputError
 from elad.pool import File, Target
 from elad.records import Explanation, Question, Record
 from elad.select.scores import step_entropy_mean
 from elad.student import Example
-from elad.text import prompt, written
+from elad.text import prompt, question_digest, written
 from elad.train.trainer import Lesson
 
 
@@ -37,21 +39,28 @@ class Rehearsal(Record):
     surest: float = Field(0.5, ge=0, le=1)
     file: RehearsalFile | None = None
 
-    def examples(self, lesson: Lesson) -> list[Example]:
-        """The texts to mix in, none of which is in the round's annotations."""
-        earlier = [example(annotation.question, annotation.target) for annotation in lesson.earlier]
-        return earlier + [*self._from_file(), *self._surest(lesson)][: max(0, self.items - len(earlier))]
+    def ready(self) -> None:
+        """Read the file. Raises InputError where it can't be read, or a row of it can't be rehearsed."""
+        list(self._from_file())
 
-    def _from_file(self) -> list[Example]:
-        if self.file is None:
-            return []
-        source = File(path=self.file.path, fields=self.file.fields, where=self.file.where)
-        questions = (row for _, row in source.rows() if isinstance(row, Question))
-        return [
-            example(question, Explanation(steps=question.steps, answer=question.answer))
-            for question in questions
-            if question.answer is not None and question.steps
+    def examples(self, lesson: Lesson) -> list[Example]:
+        """The texts to mix in: none of the round's annotations, and nothing that is held out."""
+        earlier = [example(annotation.question, annotation.target) for annotation in lesson.earlier]
+        taken = lesson.held_out | {question_digest(annotation.question) for annotation in lesson.new}
+        filed = [
+            example(question, said) for question, said in self._from_file() if question_digest(question) not in taken
         ]
+        return earlier + [*filed, *self._surest(lesson)][: max(0, self.items - len(earlier))]
+
+    def _from_file(self) -> Iterator[tuple[Question, Explanation]]:
+        if self.file is None:
+            return
+        for where, row in File(path=self.file.path, fields=self.file.fields, where=self.file.where).rows():
+            if isinstance(row, str):
+                raise InputError(f"train.rehearsal.file: {where}: {row}")
+            if row.answer is None or not row.steps:
+                raise InputError(f"train.rehearsal.file: {where}: it has no steps or no answer to rehearse")
+            yield row, Explanation(steps=row.steps, answer=row.answer)
 
     def _surest(self, lesson: Lesson) -> list[Example]:
         paid = {annotation.question.id for annotation in lesson.new}

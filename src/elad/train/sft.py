@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from elad.student import Fitted, Lora, Optimiser, Student, fit
+from elad.student.fit import need_peft
 from elad.train.rehearsal import Rehearsal, example
 from elad.train.trainer import Lesson, Trainer
 
@@ -20,6 +21,12 @@ class Sft(Trainer):
     optimiser: Optimiser = Field(default_factory=Optimiser)
     lora: Lora | None = None
     rehearsal: Rehearsal = Field(default_factory=Rehearsal)
+
+    def ready(self) -> None:
+        """Whether what is rehearsed can be read, and peft is there for low-rank updates."""
+        self.rehearsal.ready()
+        if self.lora:
+            need_peft()
 
     def train(self, student: Student, lesson: Lesson, seed: str) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""

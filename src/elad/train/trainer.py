@@ -9,11 +9,15 @@ from elad.student import Fitted, Student
 
 
 class Lesson(NamedTuple):
-    """What a round has to teach: the annotations that it kept, those of earlier rounds, and all its attempts."""
+    """What a round has to teach: the annotations that it kept, those of earlier rounds, and all its attempts.
+
+    `held_out`: the digests of the questions that must not be learnt from.
+    """
 
     new: Sequence[Annotation]
     earlier: Sequence[Annotation]
     attempts: Sequence[Attempt]
+    held_out: frozenset[str] = frozenset()
 
 
 class Trainer(Part):

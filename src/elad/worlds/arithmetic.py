@@ -9,6 +9,7 @@ checker accepts those orders; it accepts symbols or words, either order of the o
 lead-ins.
 """
 
+import math
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,13 @@ class Arithmetic(World):
     zipf: float = Field(1.5, ge=0)
     distractors: float = Field(0.3, ge=0, le=1)
 
+    @field_validator("tiers")
+    @classmethod
+    def _weighed(cls, value: dict[Tier, float]) -> dict[Tier, float]:
+        if min(value.values()) < 0 or not 0 < sum(value.values()) < math.inf:
+            raise ValueError("should be weights of 0 or more, not all 0")
+        return value
+
     @field_validator("operations")
     @classmethod
     def _ordered(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -81,7 +89,11 @@ class Arithmetic(World):
                 raise ValueError(f"the step {step!r} has a flaw: {flaw}")
         steps = []
         while chain.left:
-            link = next(link for link in chain.available() if link[0].result(chain.count, link[1]) is not None)
+            link = next((link for link in chain.available() if link[0].result(chain.count, link[1]) is not None), None)
+            if link is None:
+                raise UnreadableQuestion(
+                    f"{chain.count} can't be divided without a rest where {question[:80]!r} asks it"
+                )
             steps.append(f"{link[0].expressions(chain.count, link[1])[0]} = {link[0].result(chain.count, link[1])}.")
             chain.apply(link)
         return Explanation(steps=tuple(steps), answer=str(chain.count))
@@ -203,7 +215,10 @@ def _read_question(question: str) -> _Chain:
         operation = find_operation(phrase)
         if operation is None:
             raise UnreadableQuestion(f"the arithmetic world knows no operation that is said {sentence!r}")
-        links.append((operation, tuple(int(number) for number in re.findall(r"\d+", phrase))))
+        numbers = tuple(int(number) for number in re.findall(r"\d+", phrase))
+        if operation.family == "scale" and 0 in numbers:
+            raise UnreadableQuestion(f"nothing is scaled by 0 in the arithmetic world, as {sentence!r} says")
+        links.append((operation, numbers))
     return _Chain(int(opening[2]), links)
 
 
