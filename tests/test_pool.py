@@ -85,6 +85,9 @@ BAD = [
     '{"question": "meta", "meta": "text"}',
     '{"question": 5}',
     '{"question": "domain", "domain": {"a": 1}}',
+    '{"question": "half a sign: \\ud800"}',
+    '{"question": "deep", "meta": ' + '{"a":' * 5000 + "1" + "}" * 5001,
+    json.dumps({"question": "many", "choices": list(range(27))}),
 ]
 
 
@@ -97,9 +100,11 @@ def test_bad_rows_are_named_by_file_and_line_and_cost_no_other_row(tmp_path: Pat
     file.write_text("\n".join(BAD))
     with Ledger(tmp_path / "run") as ledger:
         admit(ledger, File(path=file, on_bad_row="skip"), HELD_OUT)
-        assert ledger.counts() == {"pooled": 2, "held out": 2, "unusable": 10}
+        assert ledger.counts() == {"pooled": 2, "held out": 2, "unusable": 13}
         told = dict(ledger.unusable())
-    assert [name.split()[0] for name in told] == [f"bad.jsonl:{n}" for n in (10, 11, 12, 2, 3, 4, 5, 6, 7, 9)]
+    assert [name.split()[0] for name in told] == [
+        f"bad.jsonl:{n}" for n in (10, 11, 12, 13, 14, 15, 2, 3, 4, 5, 6, 7, 9)
+    ]
     assert "not JSON" in told["bad.jsonl:2 (pooled)"]
     assert "asks the same as" in told["bad.jsonl:6 (pooled)"]
     assert "'question'" in told["bad.jsonl:5 (pooled)"]
@@ -110,7 +115,7 @@ def test_bad_rows_stop_by_default_before_anything_is_written(tmp_path: Path) -> 
     file = tmp_path / "bad.jsonl"
     file.write_text("\n".join(BAD))
     with Ledger(tmp_path / "run") as ledger:
-        with pytest.raises(InputError, match=r"10 bad rows:\n  bad.jsonl:2: it is not JSON") as caught:
+        with pytest.raises(InputError, match=r"13 bad rows:\n  bad.jsonl:2: it is not JSON") as caught:
             admit(ledger, File(path=file), HELD_OUT)
         assert "pool.on_bad_row to skip" in str(caught.value)
         assert ledger.counts() == {}
@@ -134,13 +139,17 @@ def test_what_is_held_out_never_stays_in_the_pool(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("empty.jsonl", b"", "no usable question"),
+        ("empty.jsonl", b"", r"no row of .*empty.jsonl is a usable question \(0 held out, 0 bad\)"),
         ("missing.jsonl", None, "can't be read"),
         ("torn.jsonl.gz", gzip.compress(b'{"question": "a"}' * 500)[:40], "can't be read"),
         ("damaged.jsonl.gz", DAMAGED, "can't be read"),
         ("not.parquet", b"PAR0", "Parquet"),
         ("unclosed.csv", b'question,id\na,"b\nc,d', "can't be read"),
-        ("latin.jsonl", '{"question": "caf\xe9"}'.encode("latin-1"), "can't be read"),
+        ("latin.jsonl", '{"question": "caf\xe9"}'.encode("latin-1"), "latin.jsonl:1: it is not JSON in UTF-8"),
+        ("latin.csv", "question\ncaf\xe9".encode("latin-1"), "latin.csv:2: "),
+        ("twice.csv", b"question,question\na,b", "names a column twice"),
+        ("short.csv", b"question,answer\na", "1 values and the header has 2"),
+        ("pool.txt", b"question", "has the ending '.txt'"),
     ],
 )
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:

@@ -23,9 +23,9 @@ FLOORS = [
     {"student", "teacher"},
     {"pool"},
     {"ledger"},
-    {"budget"},
+    {"budget", "lock"},
     {"worlds"},
-    {"text", "progress"},
+    {"text", "progress", "rows"},
     {"records", "errors"},
 ]
 """The rooms from the roof to the ground: a file imports from its own room and from floors below."""

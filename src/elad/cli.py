@@ -1,8 +1,8 @@
 """The verbs that a person types.
 
 Exit codes: 0 the run has come to a stated stop (or the command did its job), 2 a recipe, pool or argument to mend, 3
-the teacher can't be asked, 4 the run folder is in use, of another recipe or damaged, 5 no room on the disk, 130
-Ctrl-C.
+the teacher can't be asked, 4 the run folder is in use, of another recipe or damaged, 5 the disk is full or can't be
+written, 130 Ctrl-C.
 """
 
 import json
@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from elad.errors import EladError, Interrupted
+from elad.errors import EladError, Interrupted, StorageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -46,12 +47,19 @@ def run(
         try:
             distil(chosen, where)
         except Interrupted:
-            console.print(f"Stopped. The same command goes on from here: nothing in {where} is lost.", highlight=False)
+            console.print(
+                f"Stopped. The same command goes on from here: nothing in {where} is lost.",
+                highlight=False,
+                markup=False,
+            )
             raise
     with Ledger(where, read_only=True) as ledger:
         told = summary(ledger)
     report = where / "report.md"
-    report.write_text(markdown(told), encoding="utf-8")
+    try:
+        report.write_text(markdown(told), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{report} can't be written: {error.strerror}.") from error
     if as_json:
         _print_json(told)
     else:
@@ -139,7 +147,7 @@ def _print_table(told: dict[str, Any]) -> None:
 
 
 def _print_columns(header: list[str], rows: list[list[str]]) -> None:
-    drawn = Table(*header, box=None, pad_edge=False, header_style="bold")
+    drawn = Table(*map(escape, header), box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(escape, row))
     Console(soft_wrap=True).print(drawn)

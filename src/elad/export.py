@@ -14,7 +14,7 @@ from typing import Any
 
 from elad.errors import InputError, RunFolderError, StorageError
 from elad.ledger import Ledger
-from elad.loop import last_student
+from elad.loop import sound_student
 from elad.records import Annotation
 from elad.report import annotations
 from elad.text import prompt, written
@@ -25,15 +25,15 @@ def export(ledger: Ledger, folder: Path) -> dict[str, int]:
 
     Raises InputError when the folder is there already, RunFolderError when no round has been trained yet.
     """
-    student = last_student(ledger)
+    student = sound_student(ledger)
     if student is None:
         raise RunFolderError(f"{ledger.folder} has no trained student yet: let it finish a round first.")
-    if folder.exists():
-        raise InputError(f"{folder} is there already; name a folder that is not.")
     bought = annotations(ledger)
     sets = {"sft": _sft(bought), "preference": _preference(bought), "stepwise": _stepwise(bought)}
     draft = folder.with_name(f".{folder.name}.draft")
     try:
+        if folder.exists():
+            raise InputError(f"{folder} is there already; name a folder that is not.")
         shutil.rmtree(draft, ignore_errors=True)
         shutil.copytree(student, draft)
         counts = {name: _write(draft / "annotations" / f"{name}.jsonl", rows) for name, rows in sets.items()}

@@ -6,7 +6,6 @@ synchronous=FULL: what a commit returned from is on disk. A write is one transac
 nothing of it. One process at a time holds the folder.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 
 from elad.budget import Usage
 from elad.errors import RunFolderError, StorageError
+from elad.lock import hold
 from elad.records import Question, Record, State
 
 T = TypeVar("T", bound=Record)
@@ -78,7 +78,7 @@ class Ledger:
                 if folder.exists() and not folder.is_dir():
                     raise RunFolderError(f"{folder} is a file; name a folder for the run.")
                 folder.mkdir(parents=True, exist_ok=True)
-                self._lock = _hold(folder)
+                self._lock = hold(folder)
                 self._db = sqlite3.connect(file, isolation_level=None)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
@@ -167,8 +167,8 @@ class Ledger:
         rows = self._read("SELECT state, count(*) FROM questions GROUP BY state")
         return dict(rows.fetchall())
 
-    def unusable(self, most: int = 10) -> list[tuple[str, str]]:
-        """Some of the questions that were set aside: (id, reason), ordered by id."""
+    def unusable(self, most: int = 1000) -> list[tuple[str, str]]:
+        """The first of the questions that were set aside: (id, reason), ordered by id."""
         return self._read(
             "SELECT id, reason FROM questions WHERE state = 'unusable' ORDER BY id LIMIT ?", most
         ).fetchall()
@@ -324,24 +324,6 @@ def _readable(file: Path) -> str:
 
 def _lot(lot: str, id: str) -> bytes:
     return hashlib.sha256(f"{lot}/{id}".encode()).digest()
-
-
-def _hold(folder: Path) -> IO[str]:
-    """Lock the folder for this process; the lock falls with the process, however it ends."""
-    holder = open(folder / "lock", "a+")  # noqa: SIM115 - held for as long as the ledger is open
-    try:
-        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder.seek(0)
-        pid = holder.read().strip() or "unknown"
-        holder.close()
-        raise RunFolderError(
-            f"{folder} is in use by another process (number {pid}). Wait for it, end it, or name another run folder."
-        ) from None
-    holder.truncate(0)
-    holder.write(str(os.getpid()))
-    holder.flush()
-    return holder
 
 
 def _plain(error: sqlite3.Error, file: Path) -> RunFolderError | StorageError:

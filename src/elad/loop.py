@@ -66,7 +66,7 @@ def distil(recipe: Recipe, folder: Path) -> str:
             return reason
         for part in recipe.parts():
             part.ready()
-        student = recipe.student.load(last_student(ledger))
+        student = recipe.student.load(sound_student(ledger))
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         admit(ledger, recipe.pool, recipe.held_out)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))
@@ -200,12 +200,17 @@ def student_folder(ledger: Ledger, number: int) -> Path:
 
 
 def last_student(ledger: Ledger) -> Path | None:
-    """Where the last trained student lies; None before the first. Raises RunFolderError where it was changed since."""
+    """Where the last trained student lies; None before the first."""
     number = ledger.last_round("train")
-    trained = ledger.traced(number, "train", Trained)
-    if trained is None:
+    return student_folder(ledger, number) if number else None
+
+
+def sound_student(ledger: Ledger) -> Path | None:
+    """The same, once its weights have been held against the ledger. Raises RunFolderError where they were changed."""
+    folder = last_student(ledger)
+    trained = ledger.traced(ledger.last_round("train"), "train", Trained)
+    if folder is None or trained is None:
         return None
-    folder = student_folder(ledger, number)
     if not folder.is_dir() or weights_digest(folder) != trained.weights:
         raise RunFolderError(
             f"{folder} is missing or was changed since it was trained. Restore it, or start another run folder."

@@ -5,10 +5,7 @@
 JSONL (plain or .gz), Parquet and CSV. A recipe maps other column names and nested ones (`domain: meta.hops`).
 """
 
-import csv
-import gzip
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +15,8 @@ from pydantic import Field
 from elad.errors import InputError
 from elad.ledger import Admission, Ledger
 from elad.records import Part, Question, State
-from elad.text import question_digest
+from elad.rows import rows_of
+from elad.text import LETTERS, question_digest
 from elad.worlds import Arithmetic, Deduction
 
 Target = Literal["id", "question", "choices", "answer", "steps", "domain", "meta"]
@@ -27,6 +25,7 @@ _TARGETS: tuple[Target, ...] = ("id", "question", "choices", "answer", "steps", 
 _SHOWN = 10
 """How many bad rows an error message names."""
 
+_MISSING = object()
 
 _Bad = tuple[str, str]
 """Where a bad row stands, and why it is one."""
@@ -50,18 +49,19 @@ class File(Part):
     def rows(self) -> Iterator[tuple[str, Question | str]]:
         """Where each row stands (`pool.jsonl:17`), and its question or what is wrong with it.
 
-        Raises InputError when the file can't be read at all.
+        Raises InputError when the file can't be read at all, or has no row with a column that the recipe names.
         """
-        try:
-            for number, row in _rows(self.path):
-                if isinstance(row, str):
-                    yield f"{self.path.name}:{number}", row
-                elif all(_column(row, name) == value for name, value in self.where.items()):
-                    yield f"{self.path.name}:{number}", self._question(row)
-        except (OSError, UnicodeDecodeError, EOFError, csv.Error, zlib.error) as error:
-            reason = getattr(error, "strerror", None) or error
-            expected = "Expected a .jsonl, .jsonl.gz, .parquet or .csv file in UTF-8."
-            raise InputError(f"{self.path} can't be read: {reason}. {expected}") from error
+        unseen = {name for column in self.fields.values() if column for name in _names(column)}
+        chosen = 0
+        for number, row in rows_of(self.path):
+            if isinstance(row, str):
+                yield f"{self.path.name}:{number}", row
+            elif all(_column(row, name) == value for name, value in self.where.items()):
+                unseen = {name for name in unseen if _column(row, name, _MISSING) is _MISSING}
+                chosen += 1
+                yield f"{self.path.name}:{number}", self._question(row)
+        if chosen and unseen:
+            raise InputError(f"{self.path}: `fields` names {', '.join(sorted(unseen))}, which no row has.")
 
     def _question(self, row: Mapping[str, Any]) -> Question | str:
         values = {target: self._value(target, row) for target in _TARGETS}
@@ -73,13 +73,14 @@ class File(Part):
             question = Question(
                 id=_text("id", values["id"]) or "",
                 text=_asked(asked),
-                choices=_texts("choices", values["choices"]),
+                choices=_choices(values["choices"]),
                 answer=_text("answer", values["answer"]),
                 steps=_texts("steps", values["steps"]),
                 domain=_text("domain", values["domain"]),
                 meta=_object("meta", values["meta"]),
             )
-        except ValueError as error:
+            question.model_dump_json()
+        except (ValueError, RecursionError) as error:  # what can't be written to the ledger can't come in
             return str(error)
         return question if question.id else question.model_copy(update={"id": f"q-{question_digest(question)}"})
 
@@ -89,7 +90,8 @@ class File(Part):
             return None
         if isinstance(column, str):
             return _column(row, column)
-        return ", ".join(f"{name.rpartition('.')[2]} {_column(row, name)}" for name in column)
+        found = {name.rpartition(".")[2]: _column(row, name) for name in column}
+        return ", ".join(f"{name} {value}" for name, value in found.items() if value is not None) or None
 
 
 Source = Annotated[File | Arithmetic | Deduction, Field(discriminator="kind")]
@@ -113,18 +115,33 @@ def admit(ledger: Ledger, pool: File | Arithmetic | Deduction, held_out: File | 
 def _admit(door: Admission, name: str, source: File | Arithmetic | Deduction, state: State) -> None:
     """Let a source's questions in, and set its bad rows aside or stop at them."""
     bad: list[_Bad] = []
+    held_out = 0
     for where, row in source.rows():
         reason = row if isinstance(row, str) else _why_not(door, row, state)
         if isinstance(row, Question) and reason is None:
             door.add(row.id, question_digest(row), state, question=row)
             continue
-        door.add(f"{where} ({state})", None, "unusable", reason)
-        if reason != _HELD_OUT:
+        door.add(_free(door, f"{where} ({state})"), None, "unusable", reason)
+        if reason == _HELD_OUT:
+            held_out += 1
+        else:
             bad.append((where, str(reason)))
     if bad and isinstance(source, File) and source.on_bad_row == "stop":
         raise InputError(_complaint(name, bad) + f"Mend them, or set {name}.on_bad_row to skip.")
     if not door.count(state):
-        raise InputError(f"{name}: there is no usable question in it. " + _complaint(name, bad))
+        where = f" of {source.path}" if isinstance(source, File) else ""
+        chosen = " that `where` chooses" if isinstance(source, File) and source.where else ""
+        raise InputError(
+            f"{name}: no row{where}{chosen} is a usable question ({held_out} held out, {len(bad)} bad). "
+            + _complaint(name, bad)
+        )
+
+
+def _free(door: Admission, id: str) -> str:
+    """An id that no question has, for a row that has none."""
+    while door.known(id=id):
+        id += "'"
+    return id
 
 
 _HELD_OUT = "it is held out for evaluation"
@@ -148,60 +165,17 @@ def _complaint(name: str, bad: list[_Bad]) -> str:
     return f"{name} has {len(bad)} bad row{'s' if len(bad) > 1 else ''}:{shown}{more}\n" if bad else ""
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    """The number and the columns of every row of a file, or what is wrong with the row."""
-    if path.suffix == ".parquet":
-        yield from _parquet_rows(path)
-    elif path.suffix == ".csv":
-        with open(path, encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            for row in reader:
-                if None in row:
-                    yield reader.line_num, "it has more values than the header has columns"
-                else:
-                    yield reader.line_num, {column: value for column, value in row.items() if value}
-    else:
-        with (
-            gzip.open(path, "rt", encoding="utf-8-sig")
-            if path.suffix == ".gz"
-            else open(path, encoding="utf-8-sig") as lines
-        ):
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield number, _json_row(line)
+def _names(column: str | list[str]) -> list[str]:
+    return [column] if isinstance(column, str) else column
 
 
-def _json_row(line: str) -> Mapping[str, Any] | str:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        return f"it is not JSON ({error})"
-    return row if isinstance(row, dict) else f"it is a JSON {type(row).__name__}, not an object"
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        from pyarrow import ArrowInvalid, parquet
-    except ImportError as error:
-        raise InputError(f"{path}: reading Parquet needs pyarrow: pip install 'elad-distill[parquet]'") from error
-    try:
-        file = parquet.ParquetFile(path)
-        number = 0
-        for batch in file.iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
-    except ArrowInvalid as error:
-        raise InputError(f"{path} can't be read as Parquet: {error}") from error
-
-
-def _column(row: Mapping[str, Any], name: str) -> Any:
-    """The value of a column, or of a path into nested ones; None when it is not there."""
+def _column(row: Mapping[str, Any], name: str, missing: Any = None) -> Any:
+    """The value of a column, or of a path into nested ones; `missing` where it is not there."""
     if name in row:
         return row[name]
     first, dot, rest = name.partition(".")
     inner = row.get(first)
-    return _column(inner, rest) if dot and isinstance(inner, Mapping) else None
+    return _column(inner, rest, missing) if dot and isinstance(inner, Mapping) else missing
 
 
 def _asked(value: Any) -> str:
@@ -215,6 +189,13 @@ def _text(field: str, value: Any) -> str | None:
     if isinstance(value, dict | list):
         raise ValueError(f"{field}: expected a text, got {value!r}")
     return None if value is None or value != value else str(value).strip()
+
+
+def _choices(value: Any) -> tuple[str, ...]:
+    choices = _texts("choices", value)
+    if len(choices) > len(LETTERS):
+        raise ValueError(f"choices: there are {len(choices)}, and letters for {len(LETTERS)}")
+    return choices
 
 
 def _texts(field: str, value: Any) -> tuple[str, ...]:

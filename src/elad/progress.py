@@ -27,7 +27,7 @@ _interrupted = False
 def say(line: str) -> None:
     """A line of news for whoever watches."""
     if _console:
-        _console.print(line, highlight=False)
+        _console.print(line, highlight=False, markup=False)
 
 
 def track(items: Collection[T], label: str) -> Iterator[T]:

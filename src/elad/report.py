@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from elad.annotate import Bought
 from elad.budget import Price, Usage
 from elad.errors import RunFolderError
@@ -39,7 +41,13 @@ def stored_recipe(ledger: Ledger) -> Recipe:
     recipe = ledger.fact("recipe")
     if recipe is None:
         raise RunFolderError(f"{ledger.folder} holds no run yet: its recipe was never written.")
-    return Recipe.model_validate_json(recipe)
+    try:
+        return Recipe.model_validate_json(recipe)
+    except ValidationError as error:
+        raise RunFolderError(
+            f"{ledger.folder}: its recipe can't be read here ({error.errors()[0]['msg']}). Parts of another package "
+            "must be importable; else use the version of elad that made the run."
+        ) from error
 
 
 def annotations(ledger: Ledger) -> list[Annotation]:
@@ -56,7 +64,8 @@ def markdown(told: dict[str, Any]) -> str:
         f"- student `{told['student']}`, teacher `{told['teacher']}`, select `{told['select']}`, "
         f"annotate `{told['annotate']}`",
         f"- stopped: {told['stopped'] or 'not yet'}",
-        f"- spent: {_said(told['spent'])} of {_said(told['budget'])}",
+        f"- spent: {_said(told['spent'])}",
+        f"- budget: {_said(told['budget'])}",
         f"- questions: {states}",
         f"- student now: `{told['result']}`",
         "",
@@ -78,8 +87,8 @@ def markdown(told: dict[str, Any]) -> str:
         ]
         lines += ["", *_table(["round", *names], rows)]
     if told["set_aside"]:
-        lines += ["", "Set aside (the first of them):", ""]
-        lines += [f"- {row['row']}: {row['reason']}" for row in told["set_aside"]]
+        lines += ["", f"Set aside, of {told['questions']['unusable']} the first:", ""]
+        lines += [f"- {row['row']}: {row['reason']}" for row in told["set_aside"][:10]]
     return "\n".join(lines) + "\n"
 
 
@@ -115,8 +124,10 @@ def domains(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     rows = []
     for name in (*_domains(told), None):
         before, after = (_of(round["accuracy"], name) for round in ends)
-        steps = [f"{_of(round['same_steps'], name)['share'] or 0:.0%}" for round in ends]
-        rows.append([name or "all", str(before["total"]), shares(before), shares(after), " to ".join(steps)])
+        steps = [_of(round["same_steps"], name)["share"] for round in ends]
+        moved = " to ".join(f"{share:.0%}" for share in steps if share is not None)
+        label = "all" if name is None else name or "(none)"
+        rows.append([label, str(before["total"]), shares(before), shares(after), moved])
     return ["domain", "n", "before [95%]", "after [95%]", "same steps"], rows
 
 
@@ -170,11 +181,11 @@ def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:
 
 
 def _said(spent: dict[str, Any]) -> str:
-    """`0.0123, 48 calls, 9120 tokens`, as far as it is known."""
+    """`0.0123, 48 calls, 9120 tokens, 812 output tokens`, as far as it is known."""
     said = [str(spent["money"])] if "money" in spent else []
     said += [f"{spent['calls']} calls"] if "calls" in spent else []
     said += [f"{spent['tokens']:,} tokens"] if "tokens" in spent else []
-    said += [f"{spent['output_tokens']:,} out"] if "output_tokens" in spent else []
+    said += [f"{spent['output_tokens']:,} output tokens"] if "output_tokens" in spent else []
     return ", ".join(said)
 
 
@@ -195,4 +206,4 @@ def _tier(domain: str) -> tuple[int, str]:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [header, ["---"] * len(header), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
+    return [f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in line)} |" for line in lines]

@@ -15,13 +15,16 @@ from elad.records import Explanation, Question
 ANSWER = "Answer:"
 """The mark of the last line of an explanation."""
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""What choices are called by."""
+
 _PIECE = re.compile(r"[^\W\d_]+|\d{1,3}|(?:[^\w\s]|_)+")
 _NUMBER = re.compile(r"([-+]?)\$?((?:\d{1,3}(?:,\d{3})+|\d*)(?:\.\d+)?)(?<=\d)%?")
 
 
 def prompt(question: Question) -> str:
     """What the student reads, up to and including the line break before its first step."""
-    options = "".join(f"\n{letter}) {choice}" for letter, choice in zip(_letters(), question.choices, strict=False))
+    options = "".join(f"\n{letter}) {choice}" for letter, choice in zip(LETTERS, question.choices, strict=False))
     return f"Question: {question.text}{options}\nSteps:\n"
 
 
@@ -61,7 +64,7 @@ def canonical_answer(answer: str, choices: tuple[str, ...] = ()) -> str:
     options = [_plain(choice) for choice in choices]
     if plain in options:
         return plain
-    for letter, option in zip(_letters(), options, strict=False):
+    for letter, option in zip(LETTERS, options, strict=False):
         if re.fullmatch(rf"\(?{letter.casefold()}\)?(?:[.:)]?\s+{re.escape(option)})?", plain):
             return option
     return plain
@@ -119,7 +122,3 @@ def _bare(text: str) -> str:
     """A text without what separates its words; marks that carry meaning, as in `3! + 2` or `p ∧ q`, stay."""
     words = (word.strip("\"'").rstrip(".,;:?\"'") for word in text.casefold().split())
     return " ".join(filter(None, words))
-
-
-def _letters() -> str:
-    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

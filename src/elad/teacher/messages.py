@@ -96,6 +96,8 @@ def revise_request(attempt: Attempt, max_output_tokens: int) -> Request:
 def read_rationale(reply: str) -> Explanation:
     """The explanation in a reply to `rationale_request`. Raises BadReply."""
     written = _parsed(reply, _Written)
+    if not written.steps or not written.answer.strip():
+        raise BadReply("the reply has no steps or no answer")
     return Explanation(steps=written.steps, answer=written.answer)
 
 
