@@ -104,6 +104,11 @@ def test_the_budget_ends_it_and_is_not_exceeded(minimal_student: Path, tmp_path:
     assert set(story["questions"]) == {"pooled", "annotated", "held out"}, "what was not asked is back in the pool"
 
 
+def test_no_round_begins_without_room_for_a_call(minimal_student: Path, tmp_path: Path) -> None:
+    assert run(minimal_student, tmp_path, budget={"calls": 6}, stop=[]) == "budget: no cap has room for another call"
+    assert [round["asked"] for round in told(tmp_path)["rounds"]] == [0, 3, 3]
+
+
 def test_money_is_capped_by_the_recipes_price(minimal_student: Path, tmp_path: Path) -> None:
     teacher = {
         "kind": "solver",

@@ -7,8 +7,9 @@ import yaml
 from elad.errors import InputError
 from elad.recipe import Recipe, differences, load_recipe
 from elad.records import Attempt
-from elad.select import Egss, Random, Selector
+from elad.select import Egss, Random, Selector, StepEntropy
 from elad.sufficiency import BudgetSpent
+from elad.train import Rehearsal, Sft
 
 GOOD = """\
 name: mine
@@ -61,7 +62,7 @@ def test_a_good_recipe_loads_with_defaults(good: Path) -> None:
     [
         ("samples: 3", "sampels: 3", 11, "select.sampels: there is no such key; did you mean `samples`?"),
         ("kind: egss", "kind: egs", 9, "select: there is no kind 'egs'; did you mean `egss`?"),
-        ("kind: egss\n", "", 9, "select: it needs a `kind`"),
+        ("kind: solver\n", "", 4, "teacher: it needs a `kind`"),
         (
             "world: arithmetic\n",
             "world: aritmetic\n",
@@ -118,6 +119,18 @@ def test_overrides_go_over_the_file(good: Path) -> None:
     assert recipe.stop == (BudgetSpent(rounds=3),)
 
 
+def test_a_kind_goes_before_its_keys_and_may_be_the_default(good: Path) -> None:
+    recipe = load_recipe(good, ["select.over=max", "select.kind=step_entropy", "train.rehearsal.items=7"])
+    assert recipe.select == StepEntropy(over="max")
+    assert recipe.train == Sft(rehearsal=Rehearsal(items=7))
+
+
+def test_a_key_that_stands_twice_is_told(good: Path) -> None:
+    good.write_text(GOOD + "\nname: again\n")
+    with pytest.raises(InputError, match=r":\d+: `name` stands here for the second time"):
+        load_recipe(good)
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -129,6 +142,11 @@ def test_overrides_go_over_the_file(good: Path) -> None:
         ("select={", "is not YAML"),
         ("budget.tokns=7", "budget.tokns: there is no such key"),
         ("pool={kind: deduction, count: 0}", "pool.count: "),
+        ("pool={kind: arithmetic, tiers: {easy: 0}}", "pool.tiers: should be weights"),
+        ("rounds=5", "rounds: expected keys with values, got 5"),
+        ("name=../elsewhere", "name: "),
+        ("select.kind=.x:Y", "can't be imported"),
+        ("stop.0={kind: agreement, target: 0.9}", "agreement can't reach 90%"),
     ],
 )
 def test_a_wrong_override_is_told(good: Path, override: str, said: str) -> None:

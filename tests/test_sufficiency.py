@@ -38,6 +38,7 @@ def rounds(*accuracies: int, batch: Bought | None = None) -> list[Round]:
 def test_budget() -> None:
     assert BudgetSpent().reason(rounds(1, 2)) is None
     assert "no cap has room" in str(BudgetSpent().reason(rounds(1, 2, batch=bought(1, 1, unasked=("x",)))))
+    assert "no cap has room" in str(BudgetSpent().reason([rounds(1, 2)[0]._replace(spent=True)]))
     assert BudgetSpent(rounds=3).reason(rounds(1, 2, 3)) is None
     assert "all 3 rounds" in str(BudgetSpent(rounds=3).reason(rounds(1, 2, 3, 4)))
 

@@ -105,7 +105,7 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
     emptied = len(chosen) == len(attempts) and len(attempts) + len(drawn.too_long) < recipe.rounds.candidates
-    return Round(number, bought, new, before, after, emptied)
+    return Round(number, bought, new, before, after, emptied, spent=not desk.has_room(number))
 
 
 def _attempt(run: _Run, seed: str) -> Attempts:

@@ -32,7 +32,7 @@ from elad.budget import Caps
 from elad.errors import InputError
 from elad.keep import All, Keeper
 from elad.pool import Source
-from elad.recipe_errors import complaint
+from elad.recipe_errors import complaint, repeated
 from elad.records import Part, Record
 from elad.select import Egss, Entropy, Random, Selector, SelfConsistency, StepEntropy
 from elad.student import StudentSource
@@ -51,7 +51,7 @@ def _foreign(base: type[Part]) -> WrapValidator:
         module, _, name = kind.partition(":")
         try:
             part = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # whatever their module does when it is imported
             raise ValueError(f"kind {kind!r} can't be imported: {error}") from error
         if not (isinstance(part, type) and issubclass(part, base)):
             raise ValueError(f"kind {kind!r} is no {base.__module__}.{base.__name__}")
@@ -98,7 +98,7 @@ class RoundSize(Record):
 class Recipe(Record):
     """All that a run is made of. The same recipe and seed on the same machine give the same student."""
 
-    name: str = "elad"
+    name: str = Field("elad", pattern=r"^\w[\w.-]*$")
     seed: int = 0
     pool: Source
     held_out: Source
@@ -111,6 +111,19 @@ class Recipe(Record):
     keep: KeepPart = Field(default_factory=All)
     train: TrainPart = Field(default_factory=Sft)
     stop: tuple[StopPart, ...] = (BudgetSpent(),)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kinds_by_default(cls, content: Any) -> Any:
+        """A part whose kind is not named is of the kind that stands there by default."""
+        if not isinstance(content, dict):
+            return content
+        defaults = {name: field.get_default(call_default_factory=True) for name, field in cls.model_fields.items()}
+        kinds = {name: part.kind for name, part in defaults.items() if isinstance(part, Part)}
+        return {
+            name: {"kind": kinds[name], **value} if name in kinds and isinstance(value, dict) else value
+            for name, value in content.items()
+        }
 
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Self:
@@ -161,11 +174,14 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         content = yaml.safe_load(text)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}. Expected a recipe in YAML.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if twice := repeated(tree):
+        raise InputError(f"{path}:{twice[1]}: {twice[0]} stands here for the second time")
     if not isinstance(content, dict):
         raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}.")
-    for override in overrides:
+    # a kind first: it drops the keys of the part that it replaces
+    for override in sorted(overrides, key=lambda override: not override.partition("=")[0].endswith("kind")):
         content = _overridden(content, override)
     try:
         return Recipe.model_validate(_expanded(content))

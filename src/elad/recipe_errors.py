@@ -26,6 +26,19 @@ def complaint(error: ValidationError, model: type[BaseModel], where: str, conten
     return "\n".join(lines)
 
 
+def repeated(tree: yaml.Node | None) -> tuple[str, int] | None:
+    """The first key that stands twice in one mapping, and the line of its second time; YAML would take the last."""
+    below: list[yaml.Node] = list(tree.value) if isinstance(tree, yaml.SequenceNode) else []
+    if isinstance(tree, yaml.MappingNode):
+        seen = set()
+        for name, value in tree.value:
+            if name.value in seen:
+                return f"`{name.value}`", name.start_mark.line + 1
+            seen.add(name.value)
+            below.append(value)
+    return next((found for node in below if (found := repeated(node))), None)
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """What to say of a word that is none of the valid ones."""
     valid = sorted(words)
@@ -46,6 +59,10 @@ def _said(problem: dict[str, Any], schema: Mapping[str, Any]) -> str:
         return f"{problem['input']!r} is not valid; {nearest(str(problem['input']), _quoted(context['expected']))}"
     if problem["type"] == "missing":
         return "it is needed and is missing"
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"expected keys with values, got {problem['input']!r}"
+    if problem["type"] in ("tuple_type", "list_type"):
+        return f"expected a list, got {problem['input']!r}"
     message = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
     return message if isinstance(given, dict | list | BaseModel) else f"{message} (got {given!r})"

@@ -17,7 +17,7 @@ class BudgetSpent(Rule):
     def reason(self, rounds: Sequence[Round]) -> str | None:
         """The first of the three that holds."""
         last = rounds[-1]
-        if last.bought.unasked:
+        if last.bought.unasked or last.spent:
             return "budget: no cap has room for another call"
         if last.emptied:
             return "pool: no question is left to ask about"

@@ -12,7 +12,7 @@ from elad.records import Annotation, Part, Record
 class Round(NamedTuple):
     """A round that is over: its number, what it bought and kept, and the scores before and after its training.
 
-    `emptied`: it drew and asked all that was left in the pool.
+    `emptied`: it drew and asked all that was left in the pool. `spent`: no cap has room for another call after it.
     """
 
     number: int
@@ -21,6 +21,7 @@ class Round(NamedTuple):
     before: Scores
     after: Scores
     emptied: bool = False
+    spent: bool = False
 
 
 class Sufficiency(Record):

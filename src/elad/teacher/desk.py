@@ -6,7 +6,7 @@ The order of requests decides which of them the budget still admits, not the ord
 import asyncio
 from collections.abc import Sequence
 
-from elad.budget import Budget, Caps
+from elad.budget import Budget, Caps, Usage
 from elad.ledger import Ledger
 from elad.progress import track
 from elad.teacher.messages import Request
@@ -22,6 +22,11 @@ class Desk:
         self._ledger = ledger
         ledger.close_open_calls(may_have_been_billed=teacher.metered)
         self._budget = Budget(caps, teacher.price, ledger.spent())
+
+    def has_room(self, round: int) -> bool:
+        """Whether, after a round, the caps had room for the smallest call that there can be."""
+        spent = Budget(self._budget.caps, self._budget.price, self._ledger.spent(up_to=round))
+        return spent.fits(Usage(calls=1, input_tokens=1, output_tokens=self.max_output_tokens))
 
     def ask(self, round: int, requests: Sequence[tuple[str, Request]]) -> list[tuple[str, str | None]]:
         """The call's key and the raw reply to each (question id, request); None where the budget had no room left.
