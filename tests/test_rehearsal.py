@@ -1,12 +1,16 @@
 """Rehearsal prevents forgetting; the mixture is what it says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.records import Annotation, Attempt, Evidence, Explanation, Needs, Question, SpanEvidence, Verdict
 from elad.student import Optimiser, Student
-from elad.text import prompt
+from elad.text import prompt, question_digest
 from elad.train import Lesson, Rehearsal, Sft
 from elad.worlds import Arithmetic
 
@@ -38,12 +42,22 @@ def test_what_is_rehearsed() -> None:
     assert len(Rehearsal(items=0).examples(lesson)) == 1, "what was paid for is always gone over"
 
 
-def test_a_file_is_rehearsed_first(tmp_path: Path) -> None:
+def test_a_file_is_rehearsed_first_without_what_is_held_out_or_paid_for(tmp_path: Path) -> None:
+    held_out, paid, known = QUESTIONS[1:4]
+    file = tmp_path / "known.jsonl"
+    rows = [{"question": q.text, "steps": q.steps, "answer": q.answer} for q in (held_out, paid, known)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rehearsal = Rehearsal.model_validate({"file": {"path": str(file)}})
+    lesson = Lesson([annotation(paid)], [], [attempt(QUESTIONS[0], 0.1)], frozenset({question_digest(held_out)}))
+    assert [example.prompt for example in rehearsal.examples(lesson)] == [prompt(known)]
+
+
+def test_a_file_that_can_not_be_rehearsed_is_told(tmp_path: Path) -> None:
     file = tmp_path / "known.jsonl"
     file.write_text('{"question": "known", "steps": ["a"], "answer": "b"}\n{"question": "no answer"}\n')
-    rehearsal = Rehearsal.model_validate({"file": {"path": str(file)}})
-    lesson = Lesson([], [], [attempt(QUESTIONS[0], 0.1)])
-    assert rehearsal.examples(lesson)[0].prompt == "Question: known\nSteps:\n"
+    part = Sft.model_validate({"rehearsal": {"file": {"path": str(file)}}})
+    with pytest.raises(InputError, match=r"known.jsonl:2: it has no steps or no answer"):
+        part.ready()
 
 
 def test_a_lesson_of_nothing_changes_nothing() -> None:

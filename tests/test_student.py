@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from elad.errors import InputError
@@ -239,6 +240,19 @@ def test_what_is_saved_loads_anywhere_and_answers_the_same(untrained: Student, t
         tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
     )
     assert [f.name for f in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_model_without_all_of_its_weights_is_told(untrained: Student, tmp_path: Path) -> None:
+    untrained.save(tmp_path / "s")
+    file = tmp_path / "s" / "model.safetensors"
+    tensors = load_file(file)
+    del tensors["model.norm.weight"]
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"lacks weights: model.norm.weight, 1 in all"):
+        Student.load(tmp_path / "s")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"can't be loaded"):
+        Student.load(tmp_path / "s")
 
 
 def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class File(Part):
         for number, row in rows_of(self.path):
             if isinstance(row, str):
                 yield f"{self.path.name}:{number}", row
-            elif all(_column(row, name) == value for name, value in self.where.items()):
+            elif all(_same(_column(row, name), value) for name, value in self.where.items()):
                 unseen = {name for name in unseen if _column(row, name, _MISSING) is _MISSING}
                 chosen += 1
                 yield f"{self.path.name}:{number}", self._question(row)
@@ -178,6 +178,11 @@ def _column(row: Mapping[str, Any], name: str, missing: Any = None) -> Any:
     return _column(inner, rest, missing) if dot and isinstance(inner, Mapping) else missing
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Whether a column has a value; in a CSV file, where every value is a text, also as one."""
+    return bool(one == other) or str(one) == str(other)
+
+
 def _asked(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"question: expected a text, got {value!r}")
@@ -208,6 +213,8 @@ def _texts(field: str, value: Any) -> tuple[str, ...]:
 
 
 def _object(field: str, value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        value = json.loads(value)
     if not isinstance(value, dict | None):
         raise ValueError(f"{field}: expected an object, got {value!r}")
     return value or {}

@@ -85,7 +85,7 @@ class Evidence(Record):
 
 
 class Needs(Record):
-    """The evidence that a part reads beyond what every attempt has; the student computes the union once."""
+    """The evidence that a part reads beyond what every attempt has."""
 
     samples: int = 0
     temperature: float = 0.7

@@ -61,16 +61,22 @@ class Student:
 
         where = tiny.FOLDER if str(source) == "tiny" else source
         try:
-            with _without_bars():
+            with _quietly():
                 tokenizer = AutoTokenizer.from_pretrained(where)
                 # half precision would lose the small updates of training
-                model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
+                model, loaded = AutoModelForCausalLM.from_pretrained(
+                    where, dtype=torch.float32, output_loading_info=True
+                )
         except Exception as error:  # a damaged file can raise anything
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"student.model: {str(source)!r} can't be loaded as a causal language model ({reason}). "
                 "Expected: `tiny`, a Hugging Face model directory, or a hub id."
             ) from error
+        if absent := sorted(loaded["missing_keys"]):
+            raise InputError(
+                f"student.model: {str(source)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all"
+            )
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -84,7 +90,7 @@ class Student:
         draft = folder.with_name(f".{folder.name}.draft")
         try:
             shutil.rmtree(draft, ignore_errors=True)
-            with _without_bars():
+            with _quietly():
                 self.model.save_pretrained(draft)
             self.tokenizer.save_pretrained(draft)
             for path in (*draft.rglob("*"), draft):
@@ -260,16 +266,18 @@ class StudentSource(Part):
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """Loading and saving are quick, and have bars of their own in transformers that would stand between ours."""
+def _quietly() -> Iterator[None]:
+    """Without the bars and notes of transformers, which would stand between ours."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
-        if shown:
+        logging.set_verbosity(level)
+        if bars:
             logging.enable_progress_bar()
 
 
