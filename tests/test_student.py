@@ -14,6 +14,7 @@ from elad.evaluate import evaluate
 from elad.records import Needs, Question
 from elad.student import Example, Lora, Optimiser, Student, fit, tiny
 from elad.student.decode import loglikelihoods, write
+from elad.student.fit import IGNORED, _padded
 from elad.student.spans import locate
 from elad.text import prompt
 from elad.worlds import Arithmetic, Deduction
@@ -165,13 +166,16 @@ def test_equal_seeds_give_equal_weights() -> None:
 
 
 def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
-    ids, labels = untrained.encode("Question: a\nSteps:\n", "Answer: 2\n")
-    learnt = [i for i, label in enumerate(labels) if label != -100]
-    assert untrained._text([ids[i] for i in learnt]) == "Answer: 2\n"
-    assert ids[learnt[-1]] in untrained.ends
-    assert fit(untrained, LESSON, Optimiser(batch=1, epochs=1), "s").tokens == sum(
-        label != -100 for e in LESSON for label in untrained.encode(*e)[1]
-    )
+    ids, start = untrained.encode("Question: a\nSteps:\n", "Answer: 2\n")
+    inputs, labels = _padded([(ids, start), (ids[:start], start)], untrained.pad, torch.device("cpu"))
+    assert labels.shape == inputs.shape == (2, len(ids))
+    learnt = [token for token in labels[0].tolist() if token != IGNORED]
+    assert untrained._text(learnt) == "Answer: 2\n"
+    assert learnt[-1] in untrained.ends
+    assert (labels[1] == IGNORED).all()
+    encoded = [untrained.encode(*example) for example in LESSON]
+    fitted = fit(untrained, LESSON, Optimiser(batch=1, epochs=1), "s")
+    assert fitted.tokens == sum(len(ids) - start for ids, start in encoded)
 
 
 def test_it_learns(untrained: Student) -> None:

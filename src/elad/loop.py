@@ -99,8 +99,12 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     )
     kept = trace("keep", Kept, lambda: recipe.keep.keep(bought.annotations)).ids
     new = [annotation for annotation in bought.annotations if annotation.question.id in kept]
-    before_it = [annotation for round in earlier for annotation in round.kept]
-    lesson = Lesson(new, before_it, attempts, frozenset(map(question_digest, held_out)))
+    lesson = Lesson(
+        new=new,
+        earlier=[annotation for round in earlier for annotation in round.kept],
+        attempts=attempts,
+        held_out=frozenset(map(question_digest, held_out)),
+    )
     trace("train", Trained, lambda: _train(run, lesson, number, seed))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))

@@ -118,7 +118,7 @@ def fit(
     tenth = max(1, len(losses) // 10)
     return Fitted(
         steps=len(batches),
-        tokens=sum(label != IGNORED for batch in batches for index in batch for label in rows[index][1]),
+        tokens=sum(len(ids) - start for batch in batches for ids, start in (rows[index] for index in batch)),
         first_loss=sum(losses[:tenth]) / tenth,
         last_loss=sum(losses[-tenth:]) / tenth,
         left_out=left_out,
@@ -138,14 +138,14 @@ def _batches(lengths: Sequence[int], optimiser: Optimiser, rng: random.Random) -
 
 
 def _padded(
-    rows: list[tuple[list[int], list[int]]], pad: int, device: "torch.device"
+    rows: list[tuple[list[int], int]], pad: int, device: "torch.device"
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Inputs and labels, (rows, longest), padded on the right."""
+    """Inputs and labels, (rows, longest), padded on the right; prompts, masked by position, and padding have none."""
     import torch
 
     longest = max(len(ids) for ids, _ in rows)
     inputs = [ids + [pad] * (longest - len(ids)) for ids, _ in rows]
-    labels = [targets + [IGNORED] * (longest - len(targets)) for _, targets in rows]
+    labels = [[IGNORED] * start + ids[start:] + [IGNORED] * (longest - len(ids)) for ids, start in rows]
     return torch.tensor(inputs, device=device), torch.tensor(labels, device=device)
 
 

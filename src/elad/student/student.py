@@ -17,7 +17,6 @@ from elad.progress import track
 from elad.records import Attempt, Evidence, Explanation, Needs, Part, Question
 from elad.student import tiny
 from elad.student.decode import Writing, loglikelihoods, write
-from elad.student.fit import IGNORED
 from elad.student.spans import Spans, locate
 
 T = TypeVar("T")
@@ -110,11 +109,10 @@ class Student:
 
     # -- what it writes ---------------------------------------------------------------------------------------------
 
-    def encode(self, prompt: str, target: str) -> tuple[list[int], list[int]]:
-        """Token ids of a text to learn, and its labels: the prompt's are masked by position."""
+    def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
+        """Token ids of a text to learn, and how many of them are its prompt's."""
         before = self._prompt_ids(prompt)
-        after = [*self._ids(target), self.tokenizer.eos_token_id]
-        return before + after, [IGNORED] * len(before) + after
+        return [*before, *self._ids(target), self.tokenizer.eos_token_id], len(before)
 
     def too_long(self, question: Question) -> str | None:
         """Why a question leaves no room in the student's context for an explanation; None when there is room."""
