@@ -1,0 +1,172 @@
+"""How fast is evidence? `make evidence` writes benchmarks/results/evidence.json.
+
+The same questions, model, evidence and two cores, three times over in turn: our student; `transformers` as a good user
+would call it (length-sorted batches, `generate` with `num_return_sequences`, one prompt at each step boundary); and the
+floor, the time of bare forward passes over the distinct tokens, prefilled in full batches and decoded at the width that
+is fastest here. Told are ratios within a run, their median and range.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from rich.console import Console
+
+from elad import text
+from elad.progress import say, shown
+from elad.records import Attempt, Needs, Question
+from elad.student import Student
+from elad.worlds import Arithmetic, Deduction
+
+RESULTS = Path(__file__).parent / "results" / "evidence.json"
+SAMPLES, REBUILDS, TEMPERATURE, MOST, ROWS = 5, 4, 0.7, 96, 64
+FULL = Needs(samples=SAMPLES, temperature=TEMPERATURE, removed=True, rebuilds=REBUILDS)
+SAMPLING = Needs(samples=SAMPLES, temperature=TEMPERATURE)
+
+
+def questions(count: int) -> list[Question]:
+    """Half arithmetic in full, half deduction: explanations of 1 to 11 steps."""
+    return [
+        *Arithmetic(count=count // 2, seed=41).questions(),
+        *Deduction(count=count - count // 2, seed=41).questions(),
+    ]
+
+
+def plainly(student: Student, asked: Sequence[Question], needs: Needs) -> int:
+    """The same evidence by `generate`, batched and sorted by length; returns the tokens that were written."""
+    prompts = [text.prompt(question) for question in asked]
+    greedy = _generate(student, prompts, 1, sampled=False)
+    written = sum(len(student._ids(text)) for text in greedy)
+    samples = _generate(student, prompts, needs.samples, sampled=True)
+    written += sum(len(student._ids(text)) for text in samples)
+    if needs.rebuilds:
+        cut = [
+            prompt + "".join(f"{step}\n" for step in text.read(said).steps[:index])
+            for prompt, said in zip(prompts, greedy, strict=True)
+            for index in range(len(text.read(said).steps))
+        ]
+        written += sum(len(student._ids(text)) for text in _generate(student, cut, needs.rebuilds, sampled=True))
+    if needs.removed:
+        shortened = []
+        for prompt, said in zip(prompts, greedy, strict=True):
+            steps = text.read(said).steps
+            for index in range(len(steps)):
+                left = [*steps[:index], *steps[index + 1 :]]
+                shortened.append(prompt + "".join(f"{step}\n" for step in left) + f"Answer: {text.read(said).answer}")
+        _forced(student, shortened)
+    return written
+
+
+def _generate(student: Student, prompts: Sequence[str], count: int, *, sampled: bool) -> list[str]:
+    student.tokenizer.padding_side = "left"
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    texts: dict[int, list[str]] = {}
+    for start in range(0, len(order), ROWS):
+        chosen = order[start : start + ROWS]
+        batch = student.tokenizer([prompts[i] for i in chosen], return_tensors="pt", padding=True)
+        how = {"do_sample": True, "temperature": TEMPERATURE, "top_k": 0} if sampled else {"do_sample": False}
+        out = student.model.generate(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], max_new_tokens=MOST,
+            num_return_sequences=count, output_logits=not sampled, return_dict_in_generate=True, **how,
+        )  # fmt: skip
+        new = out.sequences[:, batch["input_ids"].shape[1] :]
+        decoded = student.tokenizer.batch_decode(new, skip_special_tokens=True)
+        for place, index in enumerate(chosen):
+            texts[index] = decoded[place * count : (place + 1) * count]
+    return [said for index in range(len(prompts)) for said in texts[index]]
+
+
+@torch.inference_mode()
+def _forced(student: Student, texts: Sequence[str]) -> None:
+    order = sorted(texts, key=len)
+    for start in range(0, len(order), ROWS):
+        batch = student.tokenizer(order[start : start + ROWS], return_tensors="pt", padding=True)
+        student.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.log_softmax(-1)
+
+
+def distinct(student: Student, attempts: Sequence[Attempt], needs: Needs, written: int) -> tuple[int, int, int]:
+    """Tokens that must be prefilled, tokens that must be decoded, and the mean length of what stands before those."""
+    prompts = [len(student._prompt_ids(text.prompt(attempt.question))) for attempt in attempts]
+    prefill = sum(prompts)
+    if needs.removed:  # all that stands behind a step that was taken out has to be read anew
+        for attempt in attempts:
+            sizes = [span.tokens for span in attempt.evidence.steps]
+            answer = attempt.evidence.answer.tokens + 2 if attempt.evidence.answer else 0
+            prefill += sum(sum(sizes[index + 1 :]) + answer for index in range(len(sizes)))
+    return prefill, written, round(statistics.fmean(prompts)) + 16
+
+
+@torch.inference_mode()
+def floor(student: Student, prefill: int, decode: int, before: int) -> float:
+    """Seconds that the model's forward passes over so many tokens take."""
+    ids = torch.randint(4, student.model.config.vocab_size, (ROWS, before))
+    student.model(input_ids=ids, logits_to_keep=1)
+    seconds = _timed(lambda: student.model(input_ids=ids, logits_to_keep=1)) / ids.numel() * prefill
+    rates = []
+    for width in (64, 128, 256, 512):
+        cache = student.model(input_ids=ids[:1].repeat(width, 1), use_cache=True, logits_to_keep=1).past_key_values
+        token = torch.full((width, 1), 5)
+        began = time.perf_counter()
+        for _ in range(8):
+            student.model(input_ids=token, past_key_values=cache, use_cache=True)
+        rates.append((time.perf_counter() - began) / 8 / width)
+    return seconds + min(rates) * decode
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def compare(student: Student, asked: Sequence[Question], needs: Needs) -> tuple[float, float]:
+    """How many times faster than plain generation, and how many times slower than the floor, in one turn."""
+    attempts: list[Attempt] = []
+    ours = _timed(lambda: attempts.extend(student.attempt(asked, needs, "evidence")))
+    written: list[int] = []
+    plain = _timed(lambda: written.append(plainly(student, asked, needs)))
+    least = floor(student, *distinct(student, attempts, needs, written[0]))
+    say(f"  ours {ours:.1f} s, plain {plain:.1f} s, floor {least:.1f} s")
+    return plain / ours, ours / least
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """The median and the range."""
+    return {"median": round(statistics.median(values), 2), "low": round(min(values), 2), "high": round(max(values), 2)}
+
+
+def main() -> None:
+    """Measure in turns and write the results file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=int, default=256)
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    student = Student.load("tiny", most=MOST, rows=ROWS)
+    asked = questions(options.questions)
+    with shown(Console(file=sys.stderr)):
+        compare(student, asked[:32], FULL)  # warm
+        full = [compare(student, asked, FULL) for _ in range(options.turns)]
+        sampling = [compare(student, asked, SAMPLING) for _ in range(options.turns)]
+    told = {
+        "command": "make evidence",
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "needs": FULL.model_dump(),
+        "questions": len(asked),
+        "speedup_full": spread([faster for faster, _ in full]),
+        "speedup_sampling": spread([faster for faster, _ in sampling]),
+        "over_floor": spread([slower for _, slower in full]),
+    }
+    RESULTS.write_text(json.dumps(told, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
