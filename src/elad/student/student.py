@@ -5,21 +5,24 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
-from pydantic import Field
 
 from elad import text
 from elad.errors import InputError, StorageError
-from elad.progress import track
-from elad.records import Attempt, Evidence, Explanation, Needs, Part, Question
+from elad.progress import say, track
+from elad.records import Attempt, Evidence, Explanation, Needs, Question
 from elad.student import tiny
 from elad.student.decode import Writing, loglikelihoods, write
 from elad.student.spans import Spans, locate
 
 T = TypeVar("T")
+
+_BRANCHES = 8
+"""Branches that weigh as much as a row: a branch holds no tokens but its own."""
 
 
 class Student:
@@ -143,19 +146,21 @@ class Student:
         prompts = [self._prompt_ids(text.prompt(question)) for question in questions]
         greedy = self._write(prompts, "attempt")
         spans = [locate(writing, self._text, self._line_breaks) for writing in greedy]
-        sampled = self._answers(
-            [(i, prompts[i], f"sample/{n}") for i in range(len(questions)) for n in range(needs.samples)],
-            questions, needs.temperature, seed, "sample",
-        )  # fmt: skip
-        rebuilt = self._answers(
-            [
-                (i, prompts[i] + greedy[i].tokens[: span.start], f"rebuild/{span.start}/{n}")
+        texts = [prompt + writing.tokens for prompt, writing in zip(prompts, greedy, strict=True)]
+        jobs = [
+            *((i, len(prompts[i]), f"sample/{n}") for i in range(len(questions)) for n in range(needs.samples)),
+            *(
+                (i, len(prompts[i]) + span.start, f"rebuild/{span.start}/{n}")
                 for i in range(len(questions))
                 for span in spans[i].steps
                 for n in range(needs.rebuilds)
-            ],
-            questions, needs.temperature, seed, "rebuild",
-        )  # fmt: skip
+            ),
+        ]
+        dice = [_dice(seed, questions[i].id, purpose) for i, _, purpose in jobs]
+        answers: list[list[str | None]] = [[] for _ in questions]
+        branches = [(i, at) for i, at, _ in jobs]
+        for (i, _), tokens in zip(branches, self._sample(texts, branches, needs.temperature, dice), strict=True):
+            answers[i].append(text.read(self._text(tokens)).answer)
         removed = self._removed(prompts, greedy, spans) if needs.removed else [()] * len(questions)
         return [
             Attempt(
@@ -164,29 +169,51 @@ class Student:
                 evidence=Evidence(
                     steps=tuple(span.evidence(greedy[i]) for span in spans[i].steps),
                     answer=answer.evidence(greedy[i]) if (answer := spans[i].answer) else None,
-                    sampled=tuple(sampled.get(i, ())),
+                    sampled=tuple(answers[i][: needs.samples]),
                     removed=removed[i],
-                    rebuilt=_chunks(rebuilt.get(i, []), needs.rebuilds),
+                    rebuilt=_chunks(answers[i][needs.samples :], needs.rebuilds),
                 ),
             )
             for i, question in enumerate(questions)
         ]
 
-    def _answers(
+    def _sample(
         self,
-        jobs: list[tuple[int, list[int], str]],
-        questions: Sequence[Question],
+        texts: Sequence[list[int]],
+        branches: Sequence[tuple[int, int]],
         temperature: float,
-        seed: str,
-        label: str,
-    ) -> dict[int, list[str | None]]:
-        """Answers of sampled continuations, by the question's index, in the order of the jobs."""
-        dice = [_dice(seed, questions[i].id, purpose) for i, _, purpose in jobs]
-        answers: dict[int, list[str | None]] = {}
-        writings = self._write([prompt for _, prompt, _ in jobs], label, temperature, dice)
-        for (i, _, _), writing in zip(jobs, writings, strict=True):
-            answers.setdefault(i, []).append(text.read(self._text(writing.tokens)).answer)
-        return answers
+        dice: Sequence[np.random.Generator],
+    ) -> list[list[int]]:
+        """Continue texts: each branch (text, tokens of it that stand before) with its own dice."""
+        from elad.student import tree
+
+        if not self._grows:
+            prompts = [texts[i][:at] for i, at in branches]
+            return [writing.tokens for writing in self._write(prompts, "sample", temperature, dice)]
+        of_text: dict[int, list[int]] = {}
+        for index, (i, _) in enumerate(branches):
+            of_text.setdefault(i, []).append(index)
+        order = sorted(of_text, key=lambda i: (len(of_text[i]), len(texts[i])))
+        sampled: dict[int, list[int]] = {}
+        for chunk in track(_filled(order, [len(of_text[i]) for i in order], _BRANCHES * self.rows), "sample"):
+            chosen = [(stem, index) for stem, i in enumerate(chunk) for index in of_text[i]]
+            behind = [
+                tree.Branch(stem, branches[index][1], self._room(texts[chunk[stem]][: branches[index][1]]), dice[index])
+                for stem, index in chosen
+            ]
+            stems = [texts[i] for i in chunk]
+            grown = tree.grow(self.model, stems, behind, pad=self.pad, ends=self.ends, temperature=temperature)
+            sampled.update(zip((index for _, index in chosen), grown, strict=True))
+        return [sampled[index] for index in range(len(branches))]
+
+    @cached_property
+    def _grows(self) -> bool:
+        from elad.student.tree import can_grow
+
+        grows = can_grow(self.model)
+        if not grows:
+            say("  this model's cache can't hold branches: every sample is written from its own prompt, more slowly")
+        return grows
 
     def _removed(self, prompts: list[list[int]], greedy: list[Writing], spans: list[Spans]) -> list[tuple[float, ...]]:
         """For every step, the probability of the original answer once the step is taken out."""
@@ -245,24 +272,6 @@ class Student:
         return self._breaks[token]
 
 
-class StudentSource(Part):
-    """Which student is taught.
-
-    `model`: `tiny` (ships with the package), a Hugging Face directory, or a hub id. `max_tokens`: the longest
-    explanation, in tokens. `rows`: how many texts are decoded at a time. `device`: `auto`, `cpu`, `cuda`, ...
-    """
-
-    kind: Literal["huggingface"] = "huggingface"
-    model: str = "tiny"
-    max_tokens: int = Field(128, gt=0)
-    rows: int = Field(64, gt=0)
-    device: str = "auto"
-
-    def load(self, folder: Path | None = None) -> Student:
-        """The student as it begins, or as it was saved in a folder."""
-        return Student.load(folder or self.model, rows=self.rows, most=self.max_tokens, device=self.device)
-
-
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without the bars and notes of transformers, which would stand between ours."""
@@ -300,6 +309,16 @@ def _sync(path: Path) -> None:
 def _dice(seed: str, question: str, purpose: str) -> np.random.Generator:
     key = hashlib.sha256(f"{seed}/{question}/{purpose}".encode()).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key[:16], "little")))
+
+
+def _filled(items: Sequence[T], sizes: Sequence[int], most: int) -> list[list[T]]:
+    """The items in chunks, each as wide as its widest item, of at most `most` in all (or of one item)."""
+    chunks: list[list[T]] = []
+    for item, size in zip(items, sizes, strict=True):  # sizes never fall
+        if not chunks or (len(chunks[-1]) + 1) * size > most:
+            chunks.append([])
+        chunks[-1].append(item)
+    return chunks
 
 
 def _chunks(items: Iterable[T], size: int) -> tuple[tuple[T, ...], ...]:
