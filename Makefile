@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores revision runs clean
+.PHONY: demo test lint fast slow tiny scores evidence revision runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -32,6 +32,10 @@ tiny: $(VENV)/.user
 # which score tells a wrong explanation from a right one: benchmarks/results/scores.json
 scores: $(VENV)/.user
 	$(BIN)/python benchmarks/scores.py
+
+# how fast evidence is gathered: benchmarks/results/evidence.json
+evidence: $(VENV)/.user
+	$(BIN)/python benchmarks/evidence.py
 
 # what a revision costs beside a fresh rationale: benchmarks/results/revision.json
 revision: $(VENV)/.user

@@ -95,6 +95,8 @@ class _Tree:
         self._positions = (at - 1).to(model.device)
         self.tokens = self.tokens.to(model.device)
         cache = model(input_ids=ids.to(model.device), use_cache=True, logits_to_keep=1).past_key_values
+        if any(type(layer) is not DynamicLayer for layer in cache.layers):
+            raise TypeError("a window that slides over the columns would slide over other branches' too")
         self._cache = _roomy([(layer.keys, layer.values) for layer in cache.layers], 16 * width)
         columns = torch.arange(self._trunk, device=model.device)
         self._seen = columns < self._positions[..., None]
