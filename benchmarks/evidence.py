@@ -138,6 +138,19 @@ def compare(student: Student, asked: Sequence[Question], needs: Needs) -> tuple[
     return plain / ours, ours / least
 
 
+def profile(asked: Sequence[Question]) -> str:
+    """Where the time of full evidence goes, by operator: grown in one sequence, and from prompts of their own."""
+    told = ""
+    for grows in (True, False):
+        student = Student.load("tiny", most=MOST, rows=ROWS)
+        student.__dict__["_grows"] = grows
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+            student.attempt(asked, FULL, "evidence")
+        table = seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=40)
+        told += f"{'one sequence a question' if grows else 'prompts of their own'}\n{table}\n"
+    return told
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """The median and the range."""
     return {"median": round(statistics.median(values), 2), "low": round(min(values), 2), "high": round(max(values), 2)}
@@ -148,7 +161,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=256)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--profile", action="store_true", help="only tell where the time goes")
     options = parser.parse_args()
+    if options.profile:
+        print(profile(questions(options.questions)))
+        return
     student = Student.load("tiny", most=MOST, rows=ROWS)
     asked = questions(options.questions)
     with shown(Console(file=sys.stderr)):

@@ -133,10 +133,12 @@ class Student:
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
         """The greedy explanation of each question, without evidence; an empty one of a question that is too long."""
-        prompts = [text.prompt(question) for question in questions if not self.too_long(question)]
-        written = iter(self.complete(prompts))
-        empty = Explanation(steps=(), answer=None)
-        return [empty if self.too_long(question) else text.read(next(written)) for question in questions]
+        explained = [Explanation(steps=(), answer=None)] * len(questions)
+        fitting = [i for i, question in enumerate(questions) if not self.too_long(question)]
+        written = self.complete([text.prompt(questions[i]) for i in fitting])
+        for i, continuation in zip(fitting, written, strict=True):
+            explained[i] = text.read(continuation)
+        return explained
 
     def attempt(self, questions: Sequence[Question], needs: Needs, seed: str) -> list[Attempt]:
         """Explain each question greedily, and gather the evidence that is needed on where the explanation is shaky.
@@ -185,11 +187,11 @@ class Student:
         dice: Sequence[np.random.Generator],
     ) -> list[list[int]]:
         """Continue texts: each branch (text, tokens of it that stand before) with its own dice."""
-        from elad.student import tree
-
         if not self._grows:
             prompts = [texts[i][:at] for i, at in branches]
             return [writing.tokens for writing in self._write(prompts, "sample", temperature, dice)]
+        from elad.student import tree
+
         of_text: dict[int, list[int]] = {}
         for index, (i, _) in enumerate(branches):
             of_text.setdefault(i, []).append(index)
