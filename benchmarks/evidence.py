@@ -12,7 +12,8 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from rich.console import Console
 
 from elad import text
 from elad.progress import say, shown
-from elad.records import Attempt, Needs, Question
+from elad.records import Needs, Question
 from elad.student import Student
+from elad.student.decode import Continuation
+from elad.student.likelihood import Reading
 from elad.worlds import Arithmetic, Deduction
 
 RESULTS = Path(__file__).parent / "results" / "evidence.json"
@@ -40,29 +43,25 @@ def questions(count: int) -> list[Question]:
     ]
 
 
-def plainly(student: Student, asked: Sequence[Question], needs: Needs) -> int:
-    """The same evidence by `generate`, batched and sorted by length; returns the tokens that were written."""
+def plainly(student: Student, asked: Sequence[Question], needs: Needs) -> None:
+    """The same evidence by `generate`, batched and sorted by length."""
     prompts = [text.prompt(question) for question in asked]
-    greedy = _generate(student, prompts, 1, sampled=False)
-    written = sum(len(student._ids(text)) for text in greedy)
-    samples = _generate(student, prompts, needs.samples, sampled=True)
-    written += sum(len(student._ids(text)) for text in samples)
+    greedy = [text.read(said).steps for said in _generate(student, prompts, 1, sampled=False)]
+    _generate(student, prompts, needs.samples, sampled=True)
     if needs.rebuilds:
         cut = [
-            prompt + "".join(f"{step}\n" for step in text.read(said).steps[:index])
-            for prompt, said in zip(prompts, greedy, strict=True)
-            for index in range(len(text.read(said).steps))
+            prompt + "".join(f"{step}\n" for step in steps[:index])
+            for prompt, steps in zip(prompts, greedy, strict=True)
+            for index in range(len(steps))
         ]
-        written += sum(len(student._ids(text)) for text in _generate(student, cut, needs.rebuilds, sampled=True))
+        _generate(student, cut, needs.rebuilds, sampled=True)
     if needs.removed:
-        shortened = []
-        for prompt, said in zip(prompts, greedy, strict=True):
-            steps = text.read(said).steps
-            for index in range(len(steps)):
-                left = [*steps[:index], *steps[index + 1 :]]
-                shortened.append(prompt + "".join(f"{step}\n" for step in left) + f"Answer: {text.read(said).answer}")
+        shortened = [
+            prompt + "".join(f"{step}\n" for step in [*steps[:index], *steps[index + 1 :]]) + "Answer: 0"
+            for prompt, steps in zip(prompts, greedy, strict=True)
+            for index in range(len(steps))
+        ]
         _forced(student, shortened)
-    return written
 
 
 def _generate(student: Student, prompts: Sequence[str], count: int, *, sampled: bool) -> list[str]:
@@ -92,62 +91,81 @@ def _forced(student: Student, texts: Sequence[str]) -> None:
         student.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.log_softmax(-1)
 
 
-def distinct(student: Student, attempts: Sequence[Attempt], needs: Needs, written: int) -> tuple[int, int, int]:
-    """Tokens that must be prefilled, tokens that must be decoded, and the mean length of what stands before those."""
-    prompts = [len(student._prompt_ids(text.prompt(attempt.question))) for attempt in attempts]
-    prefill = sum(prompts)
-    if needs.removed:  # all that stands behind a step that was taken out has to be read anew
-        for attempt in attempts:
-            sizes = [span.tokens for span in attempt.evidence.steps]
-            answer = attempt.evidence.answer.tokens + 2 if attempt.evidence.answer else 0
-            prefill += sum(sum(sizes[index + 1 :]) + answer for index in range(len(sizes)))
-    return prefill, written, round(statistics.fmean(prompts)) + 16
+class Watched(Student):
+    """A student that counts the distinct tokens that it reads: to encode, to decode, and what stands before these."""
+
+    encoded = decoded = before = 0
+
+    def write(self, continuations: Sequence[Continuation], temperature: float = 1.0) -> Iterator[Continuation]:
+        """As ever, counting: what several continuations have in common is one token."""
+        prompts = {tuple(continuation.prompt) for continuation in continuations}
+        seen: set[tuple[int, ...]] = set(prompts)
+        self.encoded += sum(map(len, prompts))
+        for continuation in super().write(continuations, temperature):
+            text = tuple(continuation.text)
+            new = {text[:stop] for stop in range(len(continuation.prompt) + 1, len(text) + 1)} - seen
+            seen |= new
+            self.decoded += len(new)
+            self.before += sum(map(len, new))
+            yield continuation
+
+    def loglikelihoods(self, readings: Sequence[Reading]) -> list[float]:
+        """As ever, counting what is not shared."""
+        self.encoded += sum(len(reading.unread) for reading in readings)
+        return super().loglikelihoods(readings)
 
 
 @torch.inference_mode()
-def floor(student: Student, prefill: int, decode: int, before: int) -> float:
-    """Seconds that the model's forward passes over so many tokens take."""
-    ids = torch.randint(4, student.model.config.vocab_size, (ROWS, before))
-    student.model(input_ids=ids, logits_to_keep=1)
-    seconds = _timed(lambda: student.model(input_ids=ids, logits_to_keep=1)) / ids.numel() * prefill
+def floor(student: Watched) -> float:
+    """Seconds that the model's forward passes over the tokens that it counted take, at the widths that are fastest."""
+    model, words = student.model, student.model.config.vocab_size
+    length = round(student.before / student.decoded)
     rates = []
+    for width in (8, 32, 128):
+        ids = torch.randint(4, words, (width, 48))
+        rates.append(_timed(partial(model, input_ids=ids, logits_to_keep=1), 4) / ids.numel())
+    steps = []
     for width in (64, 128, 256, 512):
-        cache = student.model(input_ids=ids[:1].repeat(width, 1), use_cache=True, logits_to_keep=1).past_key_values
+        ids = torch.randint(4, words, (1, length)).expand(width, -1)
+        cache = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
         token = torch.full((width, 1), 5)
-        began = time.perf_counter()
-        for _ in range(8):
-            student.model(input_ids=token, past_key_values=cache, use_cache=True)
-        rates.append((time.perf_counter() - began) / 8 / width)
-    return seconds + min(rates) * decode
+
+        def step(cache: Any = cache, token: torch.Tensor = token) -> None:
+            model(input_ids=token, past_key_values=cache, use_cache=True)
+            cache.crop(-1)
+
+        steps.append(_timed(step, 8) / width)
+    return min(rates) * student.encoded + min(steps) * student.decoded
 
 
-def _timed(work: Callable[[], Any]) -> float:
+def _timed(work: Callable[[], Any], times: int = 1) -> float:
     began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - began) / times
 
 
 def compare(student: Student, asked: Sequence[Question], needs: Needs) -> tuple[float, float]:
     """How many times faster than plain generation, and how many times slower than the floor, in one turn."""
-    attempts: list[Attempt] = []
-    ours = _timed(lambda: attempts.extend(student.attempt(asked, needs, "evidence")))
-    written: list[int] = []
-    plain = _timed(lambda: written.append(plainly(student, asked, needs)))
-    least = floor(student, *distinct(student, attempts, needs, written[0]))
+    watched = Watched(student.model, student.tokenizer, most=MOST)
+    watched.attempt(asked, needs, "evidence")
+    ours = _timed(lambda: student.attempt(asked, needs, "evidence"))
+    plain = _timed(lambda: plainly(student, asked, needs))
+    least = floor(watched)
     say(f"  ours {ours:.1f} s, plain {plain:.1f} s, floor {least:.1f} s")
     return plain / ours, ours / least
 
 
 def profile(asked: Sequence[Question]) -> str:
-    """Where the time of full evidence goes, by operator: grown in one sequence, and from prompts of their own."""
+    """Where the time of full evidence goes, by operator: forked, and from prompts of their own."""
     told = ""
-    for grows in (True, False):
-        student = Student.load("tiny", most=MOST, rows=ROWS)
-        student.__dict__["_grows"] = grows
+    for forks in (True, False):
+        student = Student.load("tiny", most=MOST)
+        student.__dict__["_forks"] = forks
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
             student.attempt(asked, FULL, "evidence")
         table = seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=40)
-        told += f"{'one sequence a question' if grows else 'prompts of their own'}\n{table}\n"
+        told += f"{'forked' if forks else 'prompts of their own'}\n{table}\n"
     return told
 
 
@@ -166,7 +184,7 @@ def main() -> None:
     if options.profile:
         print(profile(questions(options.questions)))
         return
-    student = Student.load("tiny", most=MOST, rows=ROWS)
+    student = Student.load("tiny", most=MOST)
     asked = questions(options.questions)
     with shown(Console(file=sys.stderr)):
         compare(student, asked[:32], FULL)  # warm

@@ -24,7 +24,7 @@ def annotation(question: Question) -> Annotation:
 
 
 def attempt(question: Question, entropy: float, answer: str | None = "1") -> Attempt:
-    span = SpanEvidence(entropy=entropy, peak=entropy, logprob=-1, tokens=1)
+    span = SpanEvidence(entropy=entropy, peak=entropy, margin=0.5, logprob=-1, tokens=1)
     return Attempt(
         question=question, explanation=Explanation(steps=("s",), answer=answer), evidence=Evidence(steps=(span,))
     )

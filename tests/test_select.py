@@ -10,7 +10,7 @@ from elad.select.scores import inter, intra_profile, self_consistency
 
 
 def span(entropy: float) -> SpanEvidence:
-    return SpanEvidence(entropy=entropy, peak=entropy, logprob=-entropy, tokens=1)
+    return SpanEvidence(entropy=entropy, peak=entropy, margin=0.5, logprob=-entropy, tokens=1)
 
 
 def attempt(id: str = "q", answer: str | None = "7", steps: tuple[float, ...] = (0.1, 0.5), **evidence: Any) -> Attempt:

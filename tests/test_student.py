@@ -13,7 +13,7 @@ from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.records import Needs, Question
 from elad.student import Example, Lora, Optimiser, Student, fit, tiny
-from elad.student.decode import loglikelihoods, write
+from elad.student.decode import Continuation
 from elad.student.fit import IGNORED, _padded
 from elad.student.spans import locate
 from elad.text import prompt
@@ -35,50 +35,18 @@ def questions() -> list[Question]:
     return list(Arithmetic(size="small", count=12, seed=3).questions())
 
 
-def test_greedy_text_is_that_of_generate(shipped: Student, questions: list[Question]) -> None:
-    ids = [shipped.encode(prompt(q), "")[0][:-1] for q in questions]
-    ours = write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=[48] * len(ids))
-    for row, writing in zip(ids, ours, strict=True):
-        theirs = shipped.model.generate(
-            torch.tensor([row]), max_new_tokens=48, do_sample=False, pad_token_id=shipped.pad
-        )
-        assert [t for t in theirs[0, len(row) :].tolist() if t not in shipped.ends] == writing.tokens
-        assert writing.ended
-
-
-def test_probabilities_are_those_of_one_forward_pass(shipped: Student, questions: list[Question]) -> None:
-    ids = [shipped.encode(prompt(q), "")[0][:-1] for q in questions]
-    written = write(shipped.model, ids, pad=shipped.pad, ends=shipped.ends, most=[48] * len(ids))
-    for row, writing in zip(ids, written, strict=True):
+def test_marks_are_those_of_one_forward_pass(shipped: Student, questions: list[Question]) -> None:
+    begun = [Continuation(ids, 48) for _, ids in map(shipped.opening, map(prompt, questions))]
+    assert sorted(map(id, shipped.write(begun))) == sorted(map(id, begun))
+    for one in begun:
         with torch.inference_mode():
-            logits = shipped.model(torch.tensor([row + writing.tokens])).logits[0].log_softmax(-1)
-        before = logits[len(row) - 1 : len(row) - 1 + len(writing.tokens)]
-        expected = before.gather(-1, torch.tensor(writing.tokens)[:, None]).squeeze(-1)
-        np.testing.assert_allclose(writing.logprobs, expected, atol=1e-4)
-        np.testing.assert_allclose(writing.entropies, -(before.exp() * before).sum(-1), atol=1e-4)
-        assert sum(writing.logprobs) == pytest.approx(
-            loglikelihoods(shipped.model, [(row, writing.tokens), (row[:3], row[3:5])], pad=shipped.pad)[0], abs=1e-3
-        )
-
-
-def test_samples_follow_the_model(shipped: Student) -> None:
-    """First sampled tokens against the exact distribution: chi-square, fixed seeds, 1,000 draws."""
-    from scipy.stats import chisquare
-
-    row = shipped.encode(prompt(Question(id="q", text="Mia has 4 coins. Mia obtains 3. How many coins?")), "")[0][:-1]
-    row += shipped.encode("", "4")[0][:-1]
-    dice = [np.random.Generator(np.random.Philox(key=n)) for n in range(1000)]
-    written = write(
-        shipped.model, [row] * 1000, pad=shipped.pad, ends=shipped.ends, most=[1] * 1000, temperature=1.3, dice=dice
-    )
-    with torch.inference_mode():
-        exact = (shipped.model(torch.tensor([row])).logits[0, -1].double() / 1.3).softmax(-1).numpy()
-    counts = np.bincount([w.tokens[0] if w.tokens else next(iter(shipped.ends)) for w in written], minlength=len(exact))
-    common = exact * 1000 >= 5
-    observed = [*counts[common], counts[~common].sum()]
-    expected = [*exact[common] * 1000, exact[~common].sum() * 1000]
-    assert len(observed) > 2, "the student should be unsure here"
-    assert chisquare(observed, np.array(expected) * 1000 / sum(expected)).pvalue > 0.001
+            logits = shipped.model(torch.tensor([one.text])).logits[0].log_softmax(-1)
+        before = logits[len(one.prompt) - 1 : -1]
+        expected = before.gather(-1, torch.tensor(one.tokens)[:, None]).squeeze(-1)
+        two = before.topk(2).values.exp()
+        np.testing.assert_allclose([mark.logprob for mark in one.marks], expected, atol=1e-4)
+        np.testing.assert_allclose([mark.entropy for mark in one.marks], -(before.exp() * before).sum(-1), atol=1e-4)
+        np.testing.assert_allclose([mark.margin for mark in one.marks], two[:, 0] - two[:, 1], atol=1e-4)
 
 
 def test_an_attempt_says_where_its_doubt_lies(shipped: Student, questions: list[Question]) -> None:
@@ -118,13 +86,12 @@ def test_a_student_without_an_answer_has_an_attempt_all_the_same(untrained: Stud
     ],
 )
 def test_steps_are_found_by_position(untrained: Student, text: str, steps: list[str], answer: str | None) -> None:
-    ids = untrained.encode("", text)[0][:-1]
-    writing = write(untrained.model, [[5]], pad=0, ends=frozenset(), most=[max(1, len(ids))])[0]._replace(tokens=ids)
-    found = locate(writing, untrained._text, untrained._line_breaks)
-    assert [untrained._text(ids[s.start : s.stop]) for s in found.steps] == steps
+    ids = untrained.ids(text)
+    found = locate(ids, untrained.text_of, untrained.line_breaks)
+    assert [untrained.text_of(ids[s.start : s.stop]) for s in found.steps] == steps
     assert found.explanation.answer == answer
     if found.answer:
-        assert untrained._text(ids[found.answer.start : found.answer.stop]).strip() == answer
+        assert untrained.text_of(ids[found.answer.start : found.answer.stop]).strip() == answer
 
 
 @pytest.mark.parametrize("world", [Arithmetic(count=50), Arithmetic(size="small", count=50), Deduction(count=50)])
@@ -170,7 +137,7 @@ def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
     inputs, labels = _padded([(ids, start), (ids[:start], start)], untrained.pad, torch.device("cpu"))
     assert labels.shape == inputs.shape == (2, len(ids))
     learnt = [token for token in labels[0].tolist() if token != IGNORED]
-    assert untrained._text(learnt) == "Answer: 2\n"
+    assert untrained.text_of(learnt) == "Answer: 2\n"
     assert learnt[-1] in untrained.ends
     assert (labels[1] == IGNORED).all()
     encoded = [untrained.encode(*example) for example in LESSON]
@@ -201,9 +168,9 @@ def test_scores_tell_right_answers_from_the_files_own_steps(untrained: Student) 
 def test_nothing_is_written_beyond_the_context(untrained: Student) -> None:
     prompt = "Question: a\nSteps:\n"
     room = 3
-    untrained.context = len(untrained._prompt_ids(prompt)) + room
+    untrained.context = len(untrained.ids(prompt)) + room
     untrained.ends = frozenset()
-    assert [len(writing.tokens) for writing in untrained._write([untrained._prompt_ids(prompt)] * 2, "x")] == [room] * 2
+    assert [len(untrained.ids(said)) for said in untrained.complete([prompt] * 2)] == [room] * 2
 
 
 def test_training_that_comes_apart_is_told(untrained: Student) -> None:

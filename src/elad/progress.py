@@ -5,7 +5,7 @@ It is also where long work can be stopped: between two items `track` looks wheth
 
 import signal
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
@@ -30,12 +30,12 @@ def say(line: str) -> None:
         _console.print(line, highlight=False, markup=False)
 
 
-def track(items: Collection[T], label: str) -> Iterator[T]:
+def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
     """The items one by one, showing how far the work is. Raises Interrupted between two of them after Ctrl-C."""
     if _console and _console.is_terminal:
         columns = (TextColumn("  {task.description:<10}"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=_console, transient=True) as bars:
-            task = bars.add_task(label, total=len(items))
+            task = bars.add_task(label, total=total)
             for item in items:
                 heed()
                 yield item
@@ -46,7 +46,7 @@ def track(items: Collection[T], label: str) -> Iterator[T]:
         heed()
         if time.monotonic() - told > LINE_EVERY:
             told = time.monotonic()
-            say(f"  {label} {done}/{len(items)}")
+            say(f"  {label} {done}/{total}")
         yield item
 
 

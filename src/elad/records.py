@@ -58,13 +58,23 @@ class Explanation(Record):
 class SpanEvidence(Record):
     """What the student's own probabilities say of a stretch of its text (one step, or its answer).
 
-    `entropy` and `peak`: mean and maximum predictive entropy of its tokens, in nats. `logprob`: the sum of its tokens'
+    `entropy` and `peak`: mean and maximum predictive entropy of its tokens, in nats. `margin`: the smallest lead, in
+    probability, that one of its tokens had over the next likeliest. `logprob`: the sum of its tokens'
     log-probabilities, in nats. `tokens`: how many there are.
     """
 
     entropy: float
     peak: float
+    margin: float
     logprob: float
+    tokens: int
+
+
+class Likelihood(Record):
+    """How likely a text of some tokens is: the sum of their log-probabilities (nats) behind its question, and alone."""
+
+    asked: float
+    alone: float
     tokens: int
 
 
@@ -74,7 +84,9 @@ class Evidence(Record):
     `steps` (m) and `answer` (None when it wrote none) come with every attempt. The rest is there only when a part
     asked for it: `sampled` holds the answers of the n explanations that were sampled beside the greedy one (None for
     one without an answer); `removed` (m) the probability of the original answer when step i is taken out and the
-    answer is forced; `rebuilt` (m x k) the answers of k continuations sampled from the steps before step i.
+    answer is forced; `rebuilt` (m x k) the answers of k continuations sampled from the steps before step i;
+    `embedding` (the model's width) the mean over the explanation's tokens of the last hidden state that each was
+    predicted from; `likelihood` how likely the explanation is with its question and without it.
     """
 
     steps: tuple[SpanEvidence, ...]
@@ -82,6 +94,8 @@ class Evidence(Record):
     sampled: tuple[str | None, ...] = ()
     removed: tuple[float, ...] = ()
     rebuilt: tuple[tuple[str | None, ...], ...] = ()
+    embedding: tuple[float, ...] = ()
+    likelihood: Likelihood | None = None
 
 
 class Needs(Record):
@@ -91,6 +105,8 @@ class Needs(Record):
     temperature: float = 0.7
     removed: bool = False
     rebuilds: int = 0
+    embedding: bool = False
+    likelihood: bool = False
 
 
 class Attempt(Record):

@@ -15,6 +15,9 @@ from elad.records import Explanation, Question
 ANSWER = "Answer:"
 """The mark of the last line of an explanation."""
 
+STEPS = "Steps:\n"
+"""What stands between a question and its explanation."""
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """What choices are called by."""
 
@@ -25,7 +28,7 @@ _NUMBER = re.compile(r"([-+]?)\$?((?:\d{1,3}(?:,\d{3})+|\d*)(?:\.\d+)?)(?<=\d)%?
 def prompt(question: Question) -> str:
     """What the student reads, up to and including the line break before its first step."""
     options = "".join(f"\n{letter}) {choice}" for letter, choice in zip(LETTERS, question.choices, strict=False))
-    return f"Question: {question.text}{options}\nSteps:\n"
+    return f"Question: {question.text}{options}\n{STEPS}"
 
 
 def written(explanation: Explanation) -> str:

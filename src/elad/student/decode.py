@@ -1,116 +1,269 @@
-"""Writing and scoring text with a causal language model, many rows at a time.
+"""Writing with a causal language model: what many continuations have in common is computed once.
 
-Sampling draws from a generator of each row's own, so what a row is dealt does not depend on its neighbours.
+    Question: ... Steps: | 12 + 5 = 17. | 17 - 3 = 14. | Answer: 14      the greedy text
+                         |              '-- 17 - 2 = 15. | Answer: 15    a rest that was sampled from its second step
+                         '-- 12 + 4 = 16. | ...                          a sampled text
+
+Continuations that agree so far share a row of the batch. Where one draws another token, it goes on in a row of its own,
+forked from the cache. A row that has ended makes room for a prompt that waits. What a continuation draws depends on its
+own dice alone, so it comes out the same in any batch.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-import numpy as np
+import torch
 
-if TYPE_CHECKING:
-    import torch
+from elad.errors import InputError
+from elad.progress import say
+from elad.student.slots import Cached, Slots
+
+_PART = 2**23
+"""Probabilities that are worked on at a time: what sampling needs does not grow with vocabulary and batch."""
 
 
-class Writing(NamedTuple):
-    """What the model wrote after one prompt: token ids without the end mark.
+class Mark(NamedTuple):
+    """What a greedy token came from, at temperature 1.
 
-    Per token, its log-probability and the entropy of the distribution that it came from, both in nats, at temperature
-    1. `ended`: it wrote the end mark.
+    `logprob`: its log-probability; `entropy`: that of the distribution (both in nats); `margin`: by how much it was
+    more probable than the next likeliest token.
     """
 
-    tokens: list[int]
-    logprobs: list[float]
-    entropies: list[float]
-    ended: bool
+    logprob: float
+    entropy: float
+    margin: float
 
 
-def write(
-    model: Any,
-    prompts: Sequence[Sequence[int]],
-    *,
-    pad: int,
-    ends: frozenset[int],
-    most: Sequence[int],
-    temperature: float = 0.0,
-    dice: Sequence[np.random.Generator] = (),
-) -> list[Writing]:
-    """Continue each prompt by at most its `most` tokens: greedily at temperature 0, else with the row's own dice."""
-    import torch
+@dataclass(eq=False, slots=True)
+class Continuation:
+    """A text that is written behind a prompt, by at most `most` tokens; the end mark is not among `tokens`.
 
-    rows = [Writing([], [], [], False) for _ in prompts]
-    alive = list(range(len(prompts)))
-    inputs, mask = _left_padded(prompts, pad, model.device)
-    cache: Any = None
-    with torch.inference_mode():
-        for written in range(1, max(most) + 1):
-            positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -inputs.shape[1] :]
-            out = model(
-                input_ids=inputs,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            cache = out.past_key_values
-            logits = out.logits[:, -1].float()
-            logprobs = logits.log_softmax(-1)
-            entropies = -(logprobs.exp() * logprobs).nan_to_num().sum(-1)
-            if temperature:
-                rolls = torch.tensor([[dice[row].random()] for row in alive], device=logits.device)
-                ladder = (logits.double() / temperature).softmax(-1).cumsum(-1)
-                tokens = torch.searchsorted(ladder, rolls.double() * ladder[:, -1:]).squeeze(-1)
-            else:
-                tokens = logits.argmax(-1)
-            chosen = logprobs.gather(-1, tokens[:, None]).squeeze(-1)
-            going: list[int] = []
-            for place, (row, token, logprob, entropy) in enumerate(
-                zip(alive, tokens.tolist(), chosen.tolist(), entropies.tolist(), strict=True)
-            ):
-                if token in ends:
-                    rows[row] = rows[row]._replace(ended=True)
+    `source` is what an encoder reads, where the model has one.
+
+    `rolls` are its dice, a number from 0 to 1 a token; without them it is greedy, and marks every token. `joined` is
+    asked after each greedy token for continuations that start there. `share`: keep, when it ends, the keys and values
+    of what was read. `embed`: note the mean of the last hidden states that its tokens came from. `owner`: whose it is.
+    """
+
+    prompt: Sequence[int]
+    most: int
+    source: Sequence[int] = ()
+    rolls: Sequence[float] | None = None
+    joined: Callable[["Continuation"], Iterable["Continuation"]] | None = None
+    share: bool = False
+    embed: bool = False
+    owner: Any = None
+    tokens: list[int] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    cached: Cached | None = None
+    states: torch.Tensor | None = None
+
+    @property
+    def text(self) -> list[int]:
+        """All tokens, the prompt's among them."""
+        return [*self.prompt, *self.tokens]
+
+    @property
+    def last(self) -> int:
+        """The token that is to be read next."""
+        return self.tokens[-1] if self.tokens else self.prompt[-1]
+
+    def take(self, token: int, ends: frozenset[int], came_from: "Greedy | None" = None) -> bool:
+        """Go on by a token; whether there is more to come."""
+        if token in ends:
+            return False
+        self.tokens.append(token)
+        if came_from:
+            self.marks.append(came_from.mark)
+            if self.embed and came_from.state is not None:
+                self.states = came_from.state if self.states is None else self.states + came_from.state
+        return len(self.tokens) < self.most
+
+
+class Greedy(NamedTuple):
+    """The likeliest token, its mark, and the last hidden state (width) that it was predicted from."""
+
+    token: int
+    mark: Mark
+    state: torch.Tensor | None
+
+
+Row = list[Continuation]
+"""Continuations with the same text so far, the greedy ones first."""
+
+
+def _forks_to_come(row: Row) -> float:
+    """How many slots a row may come to need: seldom do all part at once."""
+    return 1 + math.log2(len(row))
+
+
+class LastStates:
+    """In a `with` block, the last hidden states that the model's head reads: of the last token of each row."""
+
+    def __init__(self, model: Any, wanted: bool) -> None:
+        self.last: torch.Tensor | None = None
+        self._head = model.get_output_embeddings() if wanted else None
+
+    def __enter__(self) -> None:
+        self._hook = self._head.register_forward_pre_hook(self._keep) if self._head else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._hook:
+            self._hook.remove()
+
+    def _keep(self, _: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        self.last = inputs[0][:, -1].detach()
+
+
+class Writer:
+    """Writes with at most `count` rows at a time; where memory does not hold that many, `count` is halved."""
+
+    def __init__(self, model: Any, *, count: int, pad: int, ends: frozenset[int], temperature: float = 1.0) -> None:
+        self.count = count
+        self._model = model
+        self._pad = pad
+        self._ends = ends
+        self._temperature = temperature
+        self._waiting: deque[Row] = deque()
+        self._rows: list[Row] = []
+        self._slots = Slots(model, count, pad)
+        self._states = LastStates(model, wanted=False)
+
+    def write(self, continuations: Iterable[Continuation]) -> Iterator[Continuation]:
+        """Each continuation, and each that joined one, as it ends. Raises InputError when not even one row fits."""
+        alike: dict[tuple[int, ...], Row] = {}
+        for continuation in sorted(continuations, key=lambda c: (-len(c.prompt), c.rolls is not None)):
+            alike.setdefault(tuple(continuation.prompt), []).append(continuation)
+        self._waiting.extend(alike.values())
+        self._states = LastStates(self._model, wanted=any(row[0].embed for row in self._waiting))
+        while self._waiting or self._rows:
+            done: Row = []
+            try:
+                self._admit()
+                with self._states:
+                    logits = self._slots.step([row[0].last for row in self._rows])
+                self._advance(logits, done)
+            except (RuntimeError, MemoryError) as error:
+                self._retreat(error)
+            yield from done
+
+    def _admit(self) -> None:
+        """Let waiting texts in, several at once, so that encoding them is worth a step."""
+        aim = self.count / 2 if any(len(row) > 1 for row in self._waiting) else self.count
+        room = aim - sum(map(_forks_to_come, self._rows))
+        if self._rows and room < aim / 8:
+            return
+        entering: list[Row] = []
+        while self._waiting and (room > 0 or not self._rows) and len(self._rows) < self.count:
+            entering.append(self._waiting.popleft())
+            room -= _forks_to_come(entering[-1])
+            self._rows.append(entering[-1])
+        if entering:
+            self._slots.fill([row[0].text for row in entering])
+
+    def _advance(self, logits: torch.Tensor, done: Row) -> None:
+        """Give every continuation its next token, and every row that goes on a slot."""
+        greedy = likeliest(self._rows, logits, self._states.last)
+        sampled = dealt(self._rows, logits, self._temperature)
+        for slot, (token, *_) in greedy.items():
+            for continuation in self._rows[slot]:
+                if continuation.share and (token in self._ends or len(continuation.tokens) + 1 == continuation.most):
+                    continuation.cached = self._slots.cached(slot)
+        going: list[tuple[int, Row] | None] = []  # with the slot that the text comes from
+        forks: list[tuple[int, Row]] = []
+        for slot, row in enumerate(self._rows):
+            rolled = iter(sampled.get(slot, ()))
+            parted: dict[int, Row] = {}
+            for continuation in row:
+                if continuation.rolls:
+                    token = next(rolled)
+                    goes_on = continuation.take(token, self._ends)
+                else:
+                    token = greedy[slot].token
+                    goes_on = continuation.take(token, self._ends, greedy[slot])
+                if not goes_on:
+                    done.append(continuation)
                     continue
-                rows[row].tokens.append(token)
-                rows[row].logprobs.append(logprob)
-                rows[row].entropies.append(entropy)
-                if written < most[row]:
-                    going.append(place)
-            if not going:
-                break
-            inputs = tokens[:, None]
-            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
-            if len(going) < len(alive):  # rows that have ended leave the batch
-                kept = torch.tensor(going, device=inputs.device)
-                cache.batch_select_indices(kept)
-                inputs, mask = inputs[kept], mask[kept]
-                alive = [alive[place] for place in going]
-    return rows
+                if token in parted:
+                    parted[token].append(continuation)
+                else:
+                    parted[token] = [continuation]
+                if continuation.joined:
+                    parted[token] += continuation.joined(continuation)
+            first, *others = parted.values() or [None]
+            going.append((slot, first) if first else None)
+            forks += [(slot, other) for other in others if other]
+        self._arrange(going, forks)
+
+    def _arrange(self, going: list[tuple[int, Row] | None], forks: list[tuple[int, Row]]) -> None:
+        """Let forks, then the last rows, take the place of those that have ended; forks without a slot wait."""
+        for slot, row in enumerate(going):
+            if row is None and forks:
+                going[slot] = forks.pop()
+        while None in going:
+            last = going.pop()
+            if last is not None:
+                going[going.index(None)] = last
+        room = self.count - len(going)
+        placed = [row for row in [*going, *forks[:room]] if row]
+        self._rows = [row for _, row in placed]
+        self._waiting.extendleft(row for _, row in forks[room:])
+        self._slots.arrange([source for source, _ in placed])
+
+    def _retreat(self, error: Exception) -> None:
+        """Out of memory: let all rows wait, to be encoded again in half as many slots. What they wrote stays."""
+        self.count = halved(self.count, error)
+        self._waiting.extendleft(reversed(self._rows))
+        self._rows = []
+        self._slots = Slots(self._model, self.count, self._pad)
 
 
-def loglikelihoods(model: Any, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *, pad: int) -> list[float]:
-    """The log-probability of each target after its context, in nats: one number a (context, target) pair."""
-    import torch
+def likeliest(rows: Sequence[Row], logits: torch.Tensor, states: torch.Tensor | None) -> dict[int, Greedy]:
+    """The likeliest token of every row with a greedy continuation, and what it came from."""
+    slots = [slot for slot, row in enumerate(rows) if row[0].rolls is None]
+    found: dict[int, Greedy] = {}
+    for part in _parts(slots, logits.shape[1]):
+        logprobs = logits[part].float().log_softmax(-1)
+        tokens = logprobs.argmax(-1)
+        chosen = logprobs.gather(-1, tokens[:, None]).squeeze(-1)
+        entropies = -(logprobs.exp() * logprobs).nan_to_num().sum(-1)
+        first, second = logprobs.topk(2).values.exp().unbind(-1)
+        marks = torch.stack([chosen, entropies, first - second], dim=-1).tolist()
+        for slot, token, mark in zip(part, tokens.tolist(), marks, strict=True):
+            found[slot] = Greedy(token, Mark(*mark), None if states is None else states[slot].float().cpu())
+    return found
 
-    rows = [[*context, *target] for context, target in pairs]
-    longest = max(map(len, rows))
-    inputs = torch.tensor([row + [pad] * (longest - len(row)) for row in rows], device=model.device)
-    with torch.inference_mode():
-        # padding stands behind every target, where causal attention does not look
-        logprobs = model(input_ids=inputs, use_cache=False).logits.float().log_softmax(-1)
-        taken = logprobs[:, :-1].gather(-1, inputs[:, 1:, None]).squeeze(-1)
-    return [
-        float(taken[row, len(context) - 1 : len(context) - 1 + len(target)].sum())
-        for row, (context, target) in enumerate(pairs)
-    ]
+
+def dealt(rows: Sequence[Row], logits: torch.Tensor, temperature: float) -> dict[int, list[int]]:
+    """For every row, the token that each of its sampled continuations draws, by where its roll falls."""
+    rolls = {slot: [c.rolls[len(c.tokens)] for c in row if c.rolls] for slot, row in enumerate(rows) if row[-1].rolls}
+    drawn: dict[int, list[int]] = {}
+    for part in _parts(list(rolls), logits.shape[1]):
+        widest = max(len(rolls[slot]) for slot in part)
+        padded = torch.tensor(
+            [rolls[slot] + [0.0] * (widest - len(rolls[slot])) for slot in part],
+            dtype=torch.float64,
+            device=logits.device,
+        )
+        ladder = (logits[part].double() / temperature).softmax(-1).cumsum(-1)
+        tokens = torch.searchsorted(ladder, padded * ladder[:, -1:]).tolist()
+        drawn.update((slot, of_row[: len(rolls[slot])]) for slot, of_row in zip(part, tokens, strict=True))
+    return drawn
 
 
-def _left_padded(
-    prompts: Sequence[Sequence[int]], pad: int, device: "torch.device"
-) -> tuple["torch.Tensor", "torch.Tensor"]:
-    import torch
+def halved(count: int, error: Exception) -> int:
+    """How many rows to go on with after memory ran out. Raises InputError where it was one, and any other error."""
+    if not (isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)):
+        raise error
+    if count == 1:
+        raise InputError("student.rows: not even one text at a time fits into the memory that is there") from error
+    say(f"  out of memory: going on with {count // 2} rows at a time")
+    return count // 2
 
-    longest = max(map(len, prompts))
-    inputs = [[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-    mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    return torch.tensor(inputs, device=device), torch.tensor(mask, device=device)
+
+def _parts(slots: list[int], vocabulary: int) -> list[list[int]]:
+    size = max(1, _PART // vocabulary)
+    return [slots[start : start + size] for start in range(0, len(slots), size)]

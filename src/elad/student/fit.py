@@ -97,10 +97,8 @@ def fit(
     model, adam = accelerator.prepare(model, adam)
     model.train()
     losses: list[float] = []
-    for batch in track(batches, "train"):
-        inputs, labels = _padded([rows[index] for index in batch], student.pad, student.model.device)
-        # no attention mask: padding stands behind every text, where causal attention does not look
-        loss = model(input_ids=inputs, labels=labels, use_cache=False).loss
+    for batch in track(batches, "train", len(batches)):
+        loss = model(**_inputs(student, [rows[index] for index in batch]), use_cache=False).loss
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), optimiser.clip)
         adam.step()
@@ -137,6 +135,22 @@ def _batches(lengths: Sequence[int], optimiser: Optimiser, rng: random.Random) -
             yield from rng.sample(cuts, len(cuts))
 
 
+def _inputs(student: "Student", rows: list[tuple[list[int], int]]) -> dict[str, "torch.Tensor"]:
+    """What a model reads and is to write: the prompt and the explanation apart where it has an encoder."""
+    import torch
+
+    device = student.model.device
+    if not student.seq2seq:
+        # no attention mask: padding stands behind every text, where causal attention does not look
+        inputs, labels = _padded(rows, student.pad, device)
+        return {"input_ids": inputs, "labels": labels}
+    prompts, _ = _padded([(ids[:start], 0) for ids, start in rows], student.pad, device)
+    _, labels = _padded([(ids[start:], 0) for ids, start in rows], student.pad, device)
+    lengths = torch.tensor([[start] for _, start in rows], device=device)
+    seen = torch.arange(prompts.shape[1], device=device) < lengths
+    return {"input_ids": prompts, "attention_mask": seen.long(), "labels": labels}
+
+
 def _padded(
     rows: list[tuple[list[int], int]], pad: int, device: "torch.device"
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
@@ -165,7 +179,7 @@ def _adapted(model: Any, lora: Lora) -> Any:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=lora.targets,
-        task_type="CAUSAL_LM",
+        task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
     )
     try:
         return peft.get_peft_model(model, settings)

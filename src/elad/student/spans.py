@@ -1,27 +1,30 @@
 """Where in the student's tokens each step stands, and the answer: found by position, never by encoding text again."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from elad.records import Explanation, SpanEvidence
-from elad.student.decode import Writing
 from elad.text import ANSWER
+
+if TYPE_CHECKING:
+    from elad.student.decode import Mark
 
 
 class Span(NamedTuple):
-    """Tokens start to stop (exclusive) of a writing."""
+    """Tokens start to stop (exclusive) of an explanation."""
 
     start: int
     stop: int
 
-    def evidence(self, writing: Writing) -> SpanEvidence:
+    def evidence(self, marks: Sequence["Mark"]) -> SpanEvidence:
         """What the probabilities of these tokens say."""
-        entropies = writing.entropies[self.start : self.stop]
+        marks = marks[self.start : self.stop]
         return SpanEvidence(
-            entropy=sum(entropies) / len(entropies),
-            peak=max(entropies),
-            logprob=sum(writing.logprobs[self.start : self.stop]),
-            tokens=len(entropies),
+            entropy=sum(mark.entropy for mark in marks) / len(marks),
+            peak=max(mark.entropy for mark in marks),
+            margin=min(mark.margin for mark in marks),
+            logprob=sum(mark.logprob for mark in marks),
+            tokens=len(marks),
         )
 
 
@@ -33,17 +36,17 @@ class Spans(NamedTuple):
     answer: Span | None
 
 
-def locate(writing: Writing, decode: Callable[[Sequence[int]], str], line_breaks: Callable[[int], int]) -> Spans:
+def locate(tokens: Sequence[int], decode: Callable[[Sequence[int]], str], line_breaks: Callable[[int], int]) -> Spans:
     """Find the steps and the answer. A token that ends a line belongs to that line."""
     steps: list[str] = []
     spans: list[Span] = []
     start = 0
-    stops = [i + 1 for i, token in enumerate(writing.tokens) if line_breaks(token)]
-    for stop in [*stops, len(writing.tokens)]:
-        line = decode(writing.tokens[start:stop]).strip()
+    stops = [i + 1 for i, token in enumerate(tokens) if line_breaks(token)]
+    for stop in [*stops, len(tokens)]:
+        line = decode(tokens[start:stop]).strip()
         if line.startswith(ANSWER):
             answer = line.removeprefix(ANSWER).strip()
-            found = _behind_mark(writing.tokens, start, stop, decode) if answer else None
+            found = _behind_mark(tokens, start, stop, decode) if answer else None
             return Spans(Explanation(steps=tuple(steps), answer=answer or None), spans, found)
         if line:
             steps.append(line)

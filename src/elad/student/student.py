@@ -3,37 +3,32 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self
 
 from elad import text
 from elad.errors import InputError, StorageError
-from elad.progress import say, track
-from elad.records import Attempt, Evidence, Explanation, Needs, Question
+from elad.progress import heed, say, track
+from elad.records import Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
-from elad.student.decode import Writing, loglikelihoods, write
-from elad.student.spans import Spans, locate
 
-T = TypeVar("T")
-
-_BRANCHES = 8
-"""Branches that weigh as much as a row: a branch holds no tokens but its own."""
+if TYPE_CHECKING:
+    from elad.student.decode import Continuation
+    from elad.student.likelihood import Reading
 
 
 class Student:
     """A model with its tokenizer.
 
-    `rows` texts are decoded at a time; an explanation has at most `most` tokens, and with its prompt at most `context`
-    (None where the model sets no limit). Raises InputError when that leaves no room for a prompt, or nothing
-    ends a text.
+    `rows` texts are written at a time (None: as many as fit into half of the memory). An explanation has at most
+    `most` tokens, and with its prompt at most `context` (None where the model sets no limit). Raises InputError when
+    that leaves no room for a prompt, or nothing ends a text.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, rows: int = 64, most: int = 128) -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, rows: int | None = None, most: int = 128) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.rows = rows
@@ -42,6 +37,7 @@ class Student:
         named = model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [named]
         self.ends = frozenset(id for id in (*named, tokenizer.eos_token_id) if id is not None)
+        self.seq2seq: bool = model.config.is_encoder_decoder
         self.context: int | None = getattr(model.config, "max_position_embeddings", None)
         self._breaks: dict[int, int] = {}
         if not self.ends:
@@ -53,26 +49,27 @@ class Student:
             )
 
     @classmethod
-    def load(cls, source: str | Path, *, rows: int = 64, most: int = 128, device: str = "auto") -> Self:
-        """Load a Hugging Face causal LM from a directory or hub id; `tiny` is the one that ships with the package.
+    def load(cls, source: str | Path, *, rows: int | None = None, most: int = 128, device: str = "auto") -> Self:
+        """Load a Hugging Face language model from a directory or hub id; `tiny` is the one that ships with the package.
 
         Raises InputError when there is no model to load.
         """
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
         where = tiny.FOLDER if str(source) == "tiny" else source
         try:
             with _quietly():
                 tokenizer = AutoTokenizer.from_pretrained(where)
                 # half precision would lose the small updates of training
-                model, loaded = AutoModelForCausalLM.from_pretrained(
+                seq2seq = AutoConfig.from_pretrained(where).is_encoder_decoder
+                model, loaded = (AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM).from_pretrained(
                     where, dtype=torch.float32, output_loading_info=True
                 )
         except Exception as error:  # a damaged file can raise anything
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
-                f"student.model: {str(source)!r} can't be loaded as a causal language model ({reason}). "
+                f"student.model: {str(source)!r} can't be loaded as a language model ({reason}). "
                 "Expected: `tiny`, a Hugging Face model directory, or a hub id."
             ) from error
         if absent := sorted(loaded["missing_keys"]):
@@ -114,12 +111,12 @@ class Student:
 
     def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
         """Token ids of a text to learn, and how many of them are its prompt's."""
-        before = self._prompt_ids(prompt)
-        return [*before, *self._ids(target), self.tokenizer.eos_token_id], len(before)
+        before = list(self.tokenizer(prompt)["input_ids"])
+        return [*before, *self.ids(target), self.tokenizer.eos_token_id], len(before)
 
     def too_long(self, question: Question) -> str | None:
         """Why a question leaves no room in the student's context for an explanation; None when there is room."""
-        tokens = len(self._prompt_ids(text.prompt(question)))
+        tokens = len(self.opening(text.prompt(question))[1])
         if self.context is None or tokens + self.most <= self.context:
             return None
         return (
@@ -129,7 +126,13 @@ class Student:
 
     def complete(self, prompts: Sequence[str]) -> list[str]:
         """The greedy continuation of each prompt."""
-        return [self._text(w.tokens) for w in self._write([self._prompt_ids(p) for p in prompts], "answer")]
+        from elad.student.decode import Continuation
+
+        openings = map(self.opening, prompts)
+        begun = [Continuation(opening, self.room(opening), source) for source, opening in openings]
+        for _ in track(self.write(begun), "answer", len(begun)):
+            pass
+        return [self.text_of(continuation.tokens) for continuation in begun]
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
         """The greedy explanation of each question, without evidence; an empty one of a question that is too long."""
@@ -140,137 +143,76 @@ class Student:
             explained[i] = text.read(continuation)
         return explained
 
-    def attempt(self, questions: Sequence[Question], needs: Needs, seed: str) -> list[Attempt]:
+    def attempt(
+        self, questions: Sequence[Question], needs: Needs, seed: str, tick: Callable[[], None] = heed
+    ) -> list[Attempt]:
         """Explain each question greedily, and gather the evidence that is needed on where the explanation is shaky.
 
-        Equal seeds give equal evidence, question by question. None of the questions may be `too_long`.
+        Equal seeds give equal evidence, question by question. None of the questions may be `too_long`. `tick` is called
+        as each is done.
         """
-        prompts = [self._prompt_ids(text.prompt(question)) for question in questions]
-        greedy = self._write(prompts, "attempt")
-        spans = [locate(writing, self._text, self._line_breaks) for writing in greedy]
-        texts = [prompt + writing.tokens for prompt, writing in zip(prompts, greedy, strict=True)]
-        jobs = [
-            *((i, len(prompts[i]), f"sample/{n}") for i in range(len(questions)) for n in range(needs.samples)),
-            *(
-                (i, len(prompts[i]) + span.start, f"rebuild/{span.start}/{n}")
-                for i in range(len(questions))
-                for span in spans[i].steps
-                for n in range(needs.rebuilds)
-            ),
-        ]
-        dice = [_dice(seed, questions[i].id, purpose) for i, _, purpose in jobs]
-        answers: list[list[str | None]] = [[] for _ in questions]
-        branches = [(i, at) for i, at, _ in jobs]
-        for (i, _), tokens in zip(branches, self._sample(texts, branches, needs.temperature, dice), strict=True):
-            answers[i].append(text.read(self._text(tokens)).answer)
-        removed = self._removed(prompts, greedy, spans) if needs.removed else [()] * len(questions)
-        return [
-            Attempt(
-                question=question,
-                explanation=spans[i].explanation,
-                evidence=Evidence(
-                    steps=tuple(span.evidence(greedy[i]) for span in spans[i].steps),
-                    answer=answer.evidence(greedy[i]) if (answer := spans[i].answer) else None,
-                    sampled=tuple(answers[i][: needs.samples]),
-                    removed=removed[i],
-                    rebuilt=_chunks(answers[i][needs.samples :], needs.rebuilds),
-                ),
-            )
-            for i, question in enumerate(questions)
-        ]
+        from elad.student.evidence import gather
 
-    def _sample(
-        self,
-        texts: Sequence[list[int]],
-        branches: Sequence[tuple[int, int]],
-        temperature: float,
-        dice: Sequence[np.random.Generator],
-    ) -> list[list[int]]:
-        """Continue texts: each branch (text, tokens of it that stand before) with its own dice."""
-        if not self._grows:
-            prompts = [texts[i][:at] for i, at in branches]
-            return [writing.tokens for writing in self._write(prompts, "sample", temperature, dice)]
-        from elad.student import tree
+        return gather(self, questions, needs, seed, tick)
 
-        of_text: dict[int, list[int]] = {}
-        for index, (i, _) in enumerate(branches):
-            of_text.setdefault(i, []).append(index)
-        order = sorted(of_text, key=lambda i: (len(of_text[i]), len(texts[i])))
-        sampled: dict[int, list[int]] = {}
-        for chunk in track(_filled(order, [len(of_text[i]) for i in order], _BRANCHES * self.rows), "sample"):
-            chosen = [(stem, index) for stem, i in enumerate(chunk) for index in of_text[i]]
-            behind = [
-                tree.Branch(stem, branches[index][1], self._room(texts[chunk[stem]][: branches[index][1]]), dice[index])
-                for stem, index in chosen
-            ]
-            stems = [texts[i] for i in chunk]
-            grown = tree.grow(self.model, stems, behind, pad=self.pad, ends=self.ends, temperature=temperature)
-            sampled.update(zip((index for _, index in chosen), grown, strict=True))
-        return [sampled[index] for index in range(len(branches))]
+    def write(self, continuations: "Sequence[Continuation]", temperature: float = 1.0) -> "Iterator[Continuation]":
+        """Each continuation, and each that joins it, as it ends."""
+        from elad.student.decode import Writer
+        from elad.student.memory import rows_that_fit
+        from elad.student.plain import PlainWriter
+
+        longest = max((len(c.source) + len(c.prompt) + 2 * c.most for c in continuations), default=0)
+        rows = self.rows or rows_that_fit(self.model, longest)
+        how = Writer if self._forks else PlainWriter
+        writer = how(self.model, count=rows, pad=self.pad, ends=self.ends, temperature=temperature)
+        yield from writer.write(continuations)
+        if writer.count < rows:
+            self.rows = writer.count
 
     @cached_property
-    def _grows(self) -> bool:
-        from elad.student.tree import can_grow
+    def _forks(self) -> bool:
+        from elad.student.plain import can_fork
 
-        grows = can_grow(self.model)
-        if not grows:
-            say("  this model's cache can't hold branches: every sample is written from its own prompt, more slowly")
-        return grows
+        forks = can_fork(self.model)
+        if not forks:
+            say("  this model's cache can't be forked: every sample is written from its own prompt, more slowly")
+        return forks
 
-    def _removed(self, prompts: list[list[int]], greedy: list[Writing], spans: list[Spans]) -> list[tuple[float, ...]]:
-        """For every step, the probability of the original answer once the step is taken out."""
-        jobs = [
-            (i, prompts[i] + greedy[i].tokens[: step.start] + greedy[i].tokens[step.stop : found.answer.start],
-             greedy[i].tokens[found.answer.start : found.answer.stop])
-            for i, found in enumerate(spans)
-            if found.answer
-            for step in found.steps
-        ]  # fmt: skip
-        probabilities: list[list[float]] = [[] for _ in prompts]
-        for chunk in track(_chunks(jobs, self.rows), "remove"):
-            scores = loglikelihoods(self.model, [(context, target) for _, context, target in chunk], pad=self.pad)
-            for (i, _, _), score in zip(chunk, scores, strict=True):
-                probabilities[i].append(float(np.exp(score)))
-        return [tuple(values) for values in probabilities]
+    def likelihoods(self, pairs: Sequence[tuple[Question, Explanation]]) -> list[Likelihood]:
+        """How likely given explanations are, with their questions and without."""
+        from elad.student.evidence import likelihoods
 
-    def _write(
-        self,
-        prompts: Sequence[list[int]],
-        label: str,
-        temperature: float = 0.0,
-        dice: Sequence[np.random.Generator] = (),
-    ) -> list[Writing]:
-        """Continue all prompts, those of like length together."""
-        written: dict[int, Writing] = {}
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        for chunk in track(_chunks(order, self.rows), label):
-            rows = write(
-                self.model, [prompts[i] for i in chunk], pad=self.pad, ends=self.ends,
-                most=[self._room(prompts[i]) for i in chunk],
-                temperature=temperature, dice=[dice[i] for i in chunk] if dice else (),
-            )  # fmt: skip
-            written.update(zip(chunk, rows, strict=True))
-        return [written[i] for i in range(len(prompts))]
+        return likelihoods(self, pairs)
+
+    def loglikelihoods(self, readings: "Sequence[Reading]") -> list[float]:
+        """The log-probability of each target behind its context, in nats."""
+        from elad.student.likelihood import loglikelihoods
+
+        return loglikelihoods(self.model, readings, pad=self.pad)
 
     # -- tokens -----------------------------------------------------------------------------------------------------
 
-    def _room(self, prompt: Sequence[int]) -> int:
+    def room(self, prompt: Sequence[int]) -> int:
         """How many tokens may be written behind a prompt."""
         return self.most if self.context is None else min(self.most, self.context - len(prompt))
 
-    def _prompt_ids(self, prompt: str) -> list[int]:
-        return list(self.tokenizer(prompt)["input_ids"])
+    def opening(self, prompt: str) -> tuple[list[int], list[int]]:
+        """What the model's encoder reads, nothing where it has none, and what the text to write stands behind."""
+        ids = list(self.tokenizer(prompt)["input_ids"])
+        return (ids, [self.model.config.decoder_start_token_id]) if self.seq2seq else ([], ids)
 
-    def _ids(self, continuation: str) -> list[int]:
+    def ids(self, continuation: str) -> list[int]:
+        """The tokens of a text that begins behind another."""
         return list(self.tokenizer(continuation, add_special_tokens=False)["input_ids"])
 
-    def _text(self, tokens: Sequence[int]) -> str:
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """What tokens say."""
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
-    def _line_breaks(self, token: int) -> int:
+    def line_breaks(self, token: int) -> int:
         """How many line breaks a token holds."""
         if token not in self._breaks:
-            self._breaks[token] = self._text([token]).count("\n")
+            self._breaks[token] = self.text_of([token]).count("\n")
         return self._breaks[token]
 
 
@@ -306,23 +248,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _dice(seed: str, question: str, purpose: str) -> np.random.Generator:
-    key = hashlib.sha256(f"{seed}/{question}/{purpose}".encode()).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(key[:16], "little")))
-
-
-def _filled(items: Sequence[T], sizes: Sequence[int], most: int) -> list[list[T]]:
-    """The items in chunks, each as wide as its widest item, of at most `most` in all (or of one item)."""
-    chunks: list[list[T]] = []
-    for item, size in zip(items, sizes, strict=True):  # sizes never fall
-        if not chunks or (len(chunks[-1]) + 1) * size > most:
-            chunks.append([])
-        chunks[-1].append(item)
-    return chunks
-
-
-def _chunks(items: Iterable[T], size: int) -> tuple[tuple[T, ...], ...]:
-    rows = tuple(items)
-    return tuple(rows[i : i + size] for i in range(0, len(rows), size)) if size else ()

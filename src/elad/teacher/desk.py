@@ -42,7 +42,7 @@ class Desk:
     async def _buy(self, round: int, wanted: list[tuple[str, tuple[str, Request]]]) -> None:
         under_way: set[asyncio.Task[None]] = set()
         try:
-            for key, (question, request) in track(wanted, "ask"):
+            for key, (question, request) in track(wanted, "ask", len(wanted)):
                 if self._ledger.call(key):
                     continue
                 bound = self.teacher.bound(request)

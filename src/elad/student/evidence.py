@@ -1,0 +1,174 @@
+"""Gathering evidence: all that is asked of a student's explanations, in one pass over their tokens."""
+
+import gc
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elad import text
+from elad.records import Attempt, Evidence, Explanation, Likelihood, Needs, Question
+from elad.student.decode import Continuation
+from elad.student.likelihood import Reading
+from elad.student.spans import Spans, locate
+
+if TYPE_CHECKING:
+    from elad.student.student import Student
+
+_FULL = 128
+"""Readings that are gathered before they are read; until then the keys and values that they share are held."""
+
+
+def gather(
+    student: "Student", questions: Sequence[Question], needs: Needs, seed: str, tick: Callable[[], None]
+) -> list[Attempt]:
+    """Explain each question greedily, and gather the evidence that is needed; `tick` is called as each is written.
+
+    Each continuation has dice of its own, keyed by the seed, the question, and what it is for.
+    """
+    drafts = [_Draft(student, question, needs, seed) for question in questions]
+    shelf: list[tuple[_Draft, list[Reading]]] = []
+    with _without_collection():
+        for continuation in student.write([c for draft in drafts for c in draft.begin()], needs.temperature):
+            draft: _Draft = continuation.owner
+            draft.open -= 1
+            if continuation is draft.greedy:
+                shelf.append((draft, draft.readings()))
+                if sum(len(readings) for _, readings in shelf) >= _FULL:
+                    _read(student, shelf)
+            if not draft.open:
+                tick()
+        _read(student, shelf)
+    return [draft.attempt() for draft in drafts]
+
+
+def likelihoods(student: "Student", pairs: Sequence[tuple[Question, Explanation]]) -> list[Likelihood]:
+    """How likely the student finds given explanations, with their questions and without."""
+    framed = [
+        (*student.opening(frame), student.ids(text.written(explanation)))
+        for question, explanation in pairs
+        for frame in (text.prompt(question), text.STEPS)
+    ]
+    scores = student.loglikelihoods([Reading(opening, target, source) for source, opening, target in framed])
+    return [
+        Likelihood(asked=asked, alone=alone, tokens=len(target))
+        for asked, alone, (*_, target) in zip(scores[::2], scores[1::2], framed[::2], strict=True)
+    ]
+
+
+def _read(student: "Student", shelf: list[tuple["_Draft", list[Reading]]]) -> None:
+    scores = iter(student.loglikelihoods([reading for _, readings in shelf for reading in readings]))
+    for draft, readings in shelf:
+        draft.scores = [next(scores) for _ in readings]
+    shelf.clear()
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Leave garbage until later: looking through all objects for it, again and again, took a tenth of the time."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+class _Draft:
+    """What is being written about one question: its greedy explanation, samples, and rests from every step."""
+
+    def __init__(self, student: "Student", question: Question, needs: Needs, seed: str) -> None:
+        self._student, self._question, self._needs, self._seed = student, question, needs, seed
+        self._source, prompt = student.opening(text.prompt(question))
+        self.greedy = Continuation(
+            prompt, student.room(prompt), self._source, owner=self,
+            joined=self._step_begins if needs.rebuilds else None, share=needs.removed, embed=needs.embedding,
+        )  # fmt: skip
+        self.open = 0
+        self.scores: list[float] = []
+        self._read: dict[tuple[int, ...], str | None] = {}
+        self._sampled = self._rolled(prompt, needs.samples, "sample")
+        self._rebuilt = {0: self._rests()}
+
+    def begin(self) -> list[Continuation]:
+        """What can be written before anything is."""
+        begun = [self.greedy, *self._sampled, *self._rebuilt[0]]
+        self.open += len(begun)
+        return begun
+
+    def _step_begins(self, greedy: Continuation) -> Sequence[Continuation]:
+        """The rests that are sampled from here, where a line has just ended."""
+        if not self._student.line_breaks(greedy.tokens[-1]):
+            return ()
+        rests = self._rebuilt[len(greedy.tokens)] = self._rests()
+        self.open += len(rests)
+        return rests
+
+    def _rests(self) -> list[Continuation]:
+        return self._rolled(self.greedy.text, self._needs.rebuilds, f"rebuild/{len(self.greedy.tokens)}")
+
+    def _rolled(self, prompt: Sequence[int], count: int, purpose: str) -> list[Continuation]:
+        """Samples whose dice fall as the seed, the question, the purpose, and a sample's and a token's number say."""
+        most = self._student.room(prompt)
+        key = hashlib.sha256(f"{self._seed}/{self._question.id}/{purpose}".encode()).digest()
+        dice = np.random.Generator(np.random.Philox(key=int.from_bytes(key[:16], "little")))
+        return [
+            Continuation(prompt, most, self._source, rolls=rolls.data, owner=self)
+            for rolls in dice.random((count, most))
+        ]
+
+    def spans(self) -> Spans:
+        """Where the steps and the answer of the greedy explanation stand."""
+        return locate(self.greedy.tokens, self._student.text_of, self._student.line_breaks)
+
+    def readings(self) -> list[Reading]:
+        """The answer behind the explanation without each of its steps; the explanation without its question."""
+        _, steps, answer = self.spans()
+        tokens, opening = self.greedy.tokens, list(self.greedy.prompt)
+        cached, self.greedy.cached = self.greedy.cached, None
+        readings = []
+        if self._needs.removed and answer:
+            for step in steps:
+                context = opening + tokens[: step.start] + tokens[step.stop : answer.start]
+                shared = min(len(opening) + step.start, len(context) - 1) if cached else 0
+                readings.append(Reading(context, tokens[answer.start : answer.stop], self._source, cached, shared))
+        if self._needs.likelihood and tokens:
+            source, alone = self._student.opening(text.STEPS)
+            readings.append(Reading(alone, tokens, source))
+        return readings
+
+    def attempt(self) -> Attempt:
+        """The explanation and its evidence, once all is written and read."""
+        found, marks = self.spans(), self.greedy.marks
+        removed = self.scores[: len(found.steps)] if self._needs.removed and found.answer else []
+        likelihood = Likelihood(
+            asked=sum(mark.logprob for mark in marks), alone=sum(self.scores[len(removed) :]), tokens=len(marks)
+        )
+        states = self.greedy.states
+        return Attempt(
+            question=self._question,
+            explanation=found.explanation,
+            evidence=Evidence(
+                steps=tuple(span.evidence(marks) for span in found.steps),
+                answer=found.answer.evidence(marks) if found.answer else None,
+                sampled=self._answers(self._sampled),
+                removed=tuple(map(math.exp, removed)),
+                rebuilt=tuple(self._answers(self._rebuilt[span.start]) for span in found.steps)
+                if self._needs.rebuilds
+                else (),
+                embedding=() if states is None else tuple((states / len(marks)).tolist()),
+                likelihood=likelihood if self._needs.likelihood else None,
+            ),
+        )
+
+    def _answers(self, written: Sequence[Continuation]) -> tuple[str | None, ...]:
+        return tuple(self._answer(tuple(continuation.tokens)) for continuation in written)
+
+    def _answer(self, tokens: tuple[int, ...]) -> str | None:
+        if tokens not in self._read:  # most samples say what others have said
+            self._read[tokens] = text.read(self._student.text_of(tokens)).answer
+        return self._read[tokens]
