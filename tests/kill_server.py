@@ -18,9 +18,9 @@ import torch
 import transformers  # noqa: F401
 from transformers import LlamaForCausalLM  # noqa: F401
 
+from elad import loop
 from elad.errors import EladError, Interrupted
 from elad.ledger import Ledger
-from elad.loop import distil
 from elad.progress import shown
 from elad.teacher import Reply, Request, Solver
 from tests.runs import small_recipe
@@ -29,6 +29,7 @@ from tests.runs import small_recipe
 def child(job: dict[str, object], told: int) -> int:
     """Run the recipe, signalling ourselves right before the n-th commit; tells each call as it is asked."""
     torch.set_num_threads(1)
+    loop._PIECE = 4  # so that a round's attempts are kept in two pieces
     writes = 0
     commit = Ledger.commit
     ask = Solver.ask
@@ -48,7 +49,7 @@ def child(job: dict[str, object], told: int) -> int:
     Solver.ask = told_ask  # type: ignore[method-assign, assignment]
     try:
         with shown(None):
-            distil(small_recipe(Path(str(job["student"]))), Path(str(job["folder"])))
+            loop.distil(small_recipe(Path(str(job["student"]))), Path(str(job["folder"])))
     except (EladError, Interrupted) as error:
         return error.exit_code
     return 0

@@ -13,7 +13,7 @@ from elad.annotate import Bought
 from elad.budget import Usage
 from elad.evaluate import Scores
 from elad.ledger import Ledger
-from elad.loop import Attempts, Choice, distil
+from elad.loop import Choice, distil
 from elad.records import Attempt
 from elad.report import annotations, markdown, summary
 from elad.select import Selector
@@ -172,13 +172,12 @@ def test_the_audit_is_the_head_of_a_uniform_draw_whatever_the_selector_wants(
     run(minimal_student, tmp_path, select={"kind": "tests.test_loop:Watching"})
     with Ledger(tmp_path, read_only=True) as ledger:
         for number in (1, 2, 3):
-            attempts = ledger.traced(number, "attempt", Attempts)
+            attempts = list(ledger.attempts(number))
             choice = ledger.traced(number, "select", Choice)
             bought = ledger.traced(number, "annotate", Bought)
-            assert attempts
             assert choice
             assert bought
-            assert choice.audited == (attempts.attempts[0].question.id,)
+            assert choice.audited == (attempts[0].question.id,)
             assert Counter(a.question.id for a in bought.annotations if a.audit) == Counter(choice.audited)
             assert set(choice.selected).isdisjoint(choice.audited)
 

@@ -166,7 +166,9 @@ def test_the_draw_is_uniform_and_does_not_depend_on_the_order_of_the_file(tmp_pa
     for name, order in (("one", rows), ("other", rows[::-1])):
         with Ledger(tmp_path / name) as ledger:
             admit(ledger, File(path=write(tmp_path / f"{name}.jsonl", order)), HELD_OUT)
-            drawn.append([[q.id for q in ledger.draw(f"seed/{n}", 10)] for n in range(300)])
+            for n in range(300):
+                ledger.attempts(n).draw(f"seed/{n}", 10)
+            drawn.append([[q.id for q in ledger.attempts(n).pending(10)] for n in range(300)])
     assert drawn[0] == drawn[1]
     counts = [sum(str(n) in draw for draw in drawn[0]) for n in range(30)]
     assert all(60 <= count <= 140 for count in counts)  # expected 100, standard deviation 8
@@ -195,7 +197,8 @@ from elad.worlds import Arithmetic
 with Ledger(Path({str(tmp_path / "run")!r})) as ledger:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     admit(ledger, File(path=Path({str(file)!r})), Arithmetic(count=2))
-    assert len(ledger.draw("x", 500)) == 500
+    ledger.attempts(1).draw("x", 500)
+    assert len(ledger.attempts(1).pending(500)) == 500
     assert ledger.counts()["pooled"] == 1_000_000
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

@@ -67,7 +67,7 @@ def _tally(marks: Iterable[tuple[str | None, bool]]) -> Tally:
     return Tally(overall=overall, domains=domains if set(domains) != {""} else {})
 
 
-def aurocs(attempts: Sequence[Attempt], annotations: Sequence[Annotation], selector: Selector) -> dict[str, float]:
+def aurocs(attempts: Iterable[Attempt], annotations: Sequence[Annotation], selector: Selector) -> dict[str, float]:
     """For every score whose evidence is there, the area under the ROC curve for "the teacher found a flaw".
 
     The selector's own score stands under its kind. The areas are over the questions that were paid for; there are none

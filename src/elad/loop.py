@@ -5,8 +5,9 @@ the same function starts a run, resumes it after any interruption, and does noth
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,9 @@ from elad.annotate import Bought
 from elad.errors import RunFolderError, StorageError
 from elad.evaluate import Scores, aurocs, evaluate
 from elad.keep import Kept
-from elad.ledger import Ledger, Move
+from elad.ledger import Attempts, Ledger, Move
 from elad.pool import admit
-from elad.progress import say
+from elad.progress import counter, say
 from elad.recipe import Recipe, differences
 from elad.records import Attempt, Question, Record
 from elad.student import Fitted, Student, weights_digest
@@ -25,15 +26,15 @@ from elad.teacher import Desk
 from elad.text import question_digest
 from elad.train import Lesson
 
+_PIECE = 512
+"""Candidates whose attempts are kept together: what a kill costs, and what is in memory."""
 
-class Attempts(Record):
-    """What the student wrote about a round's candidates, in the order in which they were drawn.
 
-    Those that are too long for it are set aside, with the reason.
-    """
+class Attempted(Record):
+    """How many of a round's candidates the student explained, and how many were drawn; the others are too long."""
 
-    attempts: tuple[Attempt, ...]
-    too_long: dict[str, str]
+    explained: int
+    drawn: int
 
 
 class Choice(Record):
@@ -87,8 +88,8 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     trace = partial(ledger.trace, number)
     say(f"round {number}")
 
-    drawn = trace("attempt", Attempts, lambda: _attempt(run, seed), _are_attempted)
-    attempts = drawn.attempts
+    attempts = ledger.attempts(number)
+    attempted = trace("attempt", Attempted, lambda: _attempt(run, attempts, seed))
     choice = trace("select", Choice, lambda: _choose(recipe, attempts, seed), _are_selected)
     chosen = [a for a in attempts if a.question.id in {*choice.audited, *choice.selected}]
     bought = trace(
@@ -108,24 +109,28 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
     trace("train", Trained, lambda: _train(run, lesson, number, seed))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
-    emptied = len(chosen) == len(attempts) and len(attempts) + len(drawn.too_long) < recipe.rounds.candidates
+    emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
     return Round(number, bought, new, before, after, emptied, spent=not desk.has_room(number))
 
 
-def _attempt(run: _Run, seed: str) -> Attempts:
-    drawn = run.ledger.draw(seed, run.recipe.rounds.candidates)
-    too_long = {question.id: reason for question in drawn if (reason := run.student.too_long(question))}
-    fitting = [question for question in drawn if question.id not in too_long]
-    attempts = run.student.attempt(fitting, run.recipe.select.needs, seed)
-    return Attempts(attempts=tuple(attempts), too_long=too_long)
+def _attempt(run: _Run, attempts: Attempts, seed: str) -> Attempted:
+    """Piece by piece, each kept before the next is begun: the pieces are the same in a run that was interrupted."""
+    attempts.draw(seed, run.recipe.rounds.candidates)
+    explained, drawn = len(attempts), attempts.drawn
+    with counter("attempt", drawn, explained) as tick:
+        while pending := attempts.pending(_PIECE):
+            too_long = {question.id: reason for question in pending if (reason := run.student.too_long(question))}
+            fitting = [question for question in pending if question.id not in too_long]
+            attempts.keep(run.student.attempt(fitting, run.recipe.select.needs, seed, tick), too_long)
+    return Attempted(explained=len(attempts), drawn=drawn)
 
 
-def _choose(recipe: Recipe, attempts: Sequence[Attempt], seed: str) -> Choice:
+def _choose(recipe: Recipe, attempts: Iterable[Attempt], seed: str) -> Choice:
     """The audit is the head of the draw, which is a uniform sample; the selector has the rest of it to choose from."""
-    size = recipe.rounds
-    audited = attempts[: size.audited]
-    selected = recipe.select.choose(attempts[len(audited) :], size.batch - len(audited), seed)
-    return Choice(audited=tuple(attempt.question.id for attempt in audited), selected=tuple(selected))
+    size, drawn = recipe.rounds, iter(attempts)
+    audited = [attempt.question.id for attempt in islice(drawn, size.audited)]
+    selected = recipe.select.choose(drawn, size.batch - len(audited), seed)
+    return Choice(audited=tuple(audited), selected=tuple(selected))
 
 
 def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
@@ -147,10 +152,6 @@ def _news(bought: Bought, scores: Scores, areas: dict[str, float]) -> str:
 def _verdict(recipe: Recipe, rounds: Sequence[Round]) -> Sufficiency:
     reasons = [reason for rule in recipe.stop if (reason := rule.reason(rounds))]
     return Sufficiency(reason="; ".join(reasons) or None)
-
-
-def _are_attempted(drawn: Attempts) -> list[Move]:
-    return [(id, "unusable", reason) for id, reason in drawn.too_long.items()]
 
 
 def _are_selected(choice: Choice) -> list[Move]:

@@ -5,7 +5,7 @@ It is also where long work can be stopped: between two items `track` looks wheth
 
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
@@ -32,22 +32,38 @@ def say(line: str) -> None:
 
 def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
     """The items one by one, showing how far the work is. Raises Interrupted between two of them after Ctrl-C."""
+    with counter(label, total) as tick:
+        for item in items:
+            heed()
+            yield item
+            tick()
+
+
+@contextmanager
+def counter(label: str, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    """Show how far work is: to be called as each piece of it is done. Raises Interrupted then, after Ctrl-C."""
     if _console and _console.is_terminal:
         columns = (TextColumn("  {task.description:<10}"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=_console, transient=True) as bars:
-            task = bars.add_task(label, total=total)
-            for item in items:
+            task = bars.add_task(label, total=total, completed=done)
+
+            def advance() -> None:
                 heed()
-                yield item
                 bars.advance(task)
+
+            yield advance
         return
     told = time.monotonic()
-    for done, item in enumerate(items):
+
+    def count() -> None:
+        nonlocal told, done
         heed()
+        done += 1
         if time.monotonic() - told > LINE_EVERY:
             told = time.monotonic()
             say(f"  {label} {done}/{total}")
-        yield item
+
+    yield count
 
 
 def heed() -> None:

@@ -10,7 +10,7 @@ from elad.budget import Price, Usage
 from elad.errors import RunFolderError
 from elad.evaluate import Score, Scores, Tally, aurocs
 from elad.ledger import Ledger
-from elad.loop import Attempts, last_student, stopped
+from elad.loop import last_student, stopped
 from elad.recipe import Recipe
 from elad.records import Annotation
 from elad.sufficiency import audited, exact_interval
@@ -145,7 +145,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
     scores = ledger.traced(number, "evaluate", Scores)
     assert scores is not None, "a round is told once it has been evaluated"
     bought = _bought(ledger, number)
-    attempts = ledger.traced(number, "attempt", Attempts)
+    attempts = ledger.attempts(number)
     agreed = audited([bought])
     return {
         "round": number,
@@ -155,7 +155,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "accuracy": _tallied(scores.answers),
         "same_steps": _tallied(scores.steps),
         "agreement": _told(agreed, exact_interval(agreed)),
-        "aurocs": aurocs(attempts.attempts, bought.annotations, recipe.select) if attempts else {},
+        "aurocs": aurocs(attempts, bought.annotations, recipe.select),
     }
 
 

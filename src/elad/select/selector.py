@@ -1,7 +1,8 @@
 """What every selector does: rank attempts by a score and take the top."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable
+from heapq import nsmallest
 
 from elad.records import Attempt, Needs, Part
 from elad.text import digest
@@ -19,10 +20,7 @@ class Selector(Part):
     def score(self, attempt: Attempt) -> float:
         """How much the attempt is worth paying for; the highest are chosen."""
 
-    def choose(self, attempts: Sequence[Attempt], count: int, seed: str) -> list[str]:
+    def choose(self, attempts: Iterable[Attempt], count: int, seed: str) -> list[str]:
         """The ids of the `count` attempts that score highest (all, if there are fewer); the seed breaks ties."""
-
-        def rank(attempt: Attempt) -> tuple[float, str]:
-            return -self.score(attempt), digest(f"{seed}/{attempt.question.id}")
-
-        return [attempt.question.id for attempt in sorted(attempts, key=rank)[:count]]
+        ranked = ((-self.score(a), digest(f"{seed}/{a.question.id}"), a.question.id) for a in attempts)
+        return [id for _, _, id in nsmallest(count, ranked)]

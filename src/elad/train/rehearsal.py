@@ -5,6 +5,8 @@ ones.
 """
 
 from collections.abc import Iterator
+from heapq import nsmallest
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +65,16 @@ class Rehearsal(Record):
             yield row, Explanation(steps=row.steps, answer=row.answer)
 
     def _surest(self, lesson: Lesson) -> list[Example]:
+        """The surest attempts, none that was paid for or has no answer; no more are in memory than may be wanted."""
         paid = {annotation.question.id for annotation in lesson.new}
-        free = [a for a in lesson.attempts if a.question.id not in paid and a.explanation.answer is not None]
-        ranked = sorted(free, key=lambda attempt: (step_entropy_mean(attempt), attempt.question.id))
-        return [example(a.question, a.explanation) for a in ranked[: round(len(ranked) * self.surest)]]
+        numbers = count()
+        free = (
+            (step_entropy_mean(attempt), attempt.question.id, next(numbers), attempt)
+            for attempt in lesson.attempts
+            if attempt.question.id not in paid and attempt.explanation.answer is not None
+        )
+        surest = [attempt for *_, attempt in nsmallest(self.items, free)]
+        return [example(a.question, a.explanation) for a in surest[: round(next(numbers) * self.surest)]]
 
 
 def example(question: Question, explanation: Explanation) -> Example:

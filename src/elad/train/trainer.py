@@ -1,7 +1,7 @@
 """What every trainer does: teach the student a round's lesson."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from elad.records import Annotation, Attempt, Part
@@ -16,7 +16,7 @@ class Lesson(NamedTuple):
 
     new: Sequence[Annotation]
     earlier: Sequence[Annotation]
-    attempts: Sequence[Attempt]
+    attempts: Iterable[Attempt]
     held_out: frozenset[str] = frozenset()
 
 

@@ -20,15 +20,14 @@ from pydantic import ValidationError
 
 from elad.budget import Usage
 from elad.errors import RunFolderError, StorageError
+from elad.ledger.attempts import Attempts
+from elad.ledger.questions import Admission, Move, move
 from elad.lock import hold
 from elad.records import Question, Record, State
 
 T = TypeVar("T", bound=Record)
 
-Move = tuple[str, State, str | None]
-"""A question's id, the state that it enters, and the reason, where the state has one."""
-
-VERSION = 1
+VERSION = 2
 FILE = "ledger.sqlite"
 
 ROOM = 4 * 2**20
@@ -45,6 +44,11 @@ CREATE TABLE calls (
     key TEXT PRIMARY KEY, round INTEGER NOT NULL, question TEXT NOT NULL, request TEXT NOT NULL,
     bound TEXT NOT NULL, outcome TEXT NOT NULL, reply TEXT, usage TEXT
 ) WITHOUT ROWID;
+CREATE TABLE attempts (
+    round INTEGER, question TEXT, place INTEGER NOT NULL, body TEXT, PRIMARY KEY (round, question)
+) WITHOUT ROWID;
+CREATE INDEX by_place ON attempts (round, place);
+CREATE INDEX unattempted ON attempts (round, place) WHERE body IS NULL;
 CREATE TABLE traces (
     round INTEGER, phase TEXT, body TEXT NOT NULL, PRIMARY KEY (round, phase)
 ) WITHOUT ROWID;
@@ -130,7 +134,7 @@ class Ledger:
 
     def fact(self, name: str) -> str | None:
         """A fact of the run, or None when it has not been stated."""
-        row = self._read("SELECT value FROM facts WHERE name = ?", name).fetchone()
+        row = self.read("SELECT value FROM facts WHERE name = ?", name).fetchone()
         return str(row[0]) if row else None
 
     def state_fact(self, name: str, value: str) -> None:
@@ -141,43 +145,36 @@ class Ledger:
     # -- questions and their states ---------------------------------------------------------------------------------
 
     @contextmanager
-    def admission(self) -> Iterator["Admission"]:
+    def admission(self) -> Iterator[Admission]:
         """Let questions in, all of them or none."""
         with self.write() as db:
             yield Admission(db)
 
     def questions(self, state: State) -> list[Question]:
         """All questions in a state, ordered by id: for the held-out ones, not for a pool of millions."""
-        rows = self._read("SELECT body FROM questions WHERE state = ? AND body IS NOT NULL ORDER BY id", state)
-        return [Question.model_validate_json(row[0]) for row in rows]
-
-    def draw(self, lot: str, count: int) -> list[Question]:
-        """A uniform sample without replacement of the pooled questions, in random order.
-
-        Each question's lot follows from `lot` and its id alone, so the draw does not depend on the pool's order.
-        SQLite keeps only the best `count` while it reads, so a pool of millions is never in memory.
-        """
-        rows = self._read(
-            "SELECT body FROM questions WHERE state = 'pooled' ORDER BY lot(?, id), id LIMIT ?", lot, count
-        )
+        rows = self.read("SELECT body FROM questions WHERE state = ? AND body IS NOT NULL ORDER BY id", state)
         return [Question.model_validate_json(row[0]) for row in rows]
 
     def counts(self) -> dict[State, int]:
         """How many questions are in each state; the numbers add up to all that came in."""
-        rows = self._read("SELECT state, count(*) FROM questions GROUP BY state")
+        rows = self.read("SELECT state, count(*) FROM questions GROUP BY state")
         return dict(rows.fetchall())
 
     def unusable(self, most: int = 1000) -> list[tuple[str, str]]:
         """The first of the questions that were set aside: (id, reason), ordered by id."""
-        return self._read(
+        return self.read(
             "SELECT id, reason FROM questions WHERE state = 'unusable' ORDER BY id LIMIT ?", most
         ).fetchall()
+
+    def attempts(self, round: int) -> Attempts:
+        """The candidates of a round, and what the student wrote of them."""
+        return Attempts(self, round)
 
     # -- calls: paid work, kept before it is read -------------------------------------------------------------------
 
     def call(self, key: str) -> KeptCall | None:
         """A call by its key, whatever its outcome."""
-        row = self._read("SELECT key, outcome, reply, usage FROM calls WHERE key = ?", key).fetchone()
+        row = self.read("SELECT key, outcome, reply, usage FROM calls WHERE key = ?", key).fetchone()
         if row is None:
             return None
         usage = Usage.model_validate_json(row[3]) if row[3] else None
@@ -195,7 +192,7 @@ class Ledger:
                 "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, 'open', NULL, NULL)",
                 (key, round, question, request, bound.model_dump_json()),
             )
-            self._move(db, [(question, "asked", None)])
+            move(db, [(question, "asked", None)])
 
     def settle_call(self, key: str, reply: str, usage: Usage) -> None:
         """Keep the raw answer and what it cost, before anything reads it."""
@@ -220,7 +217,7 @@ class Ledger:
 
     def spent(self, up_to: int | None = None) -> Usage:
         """What was settled (lost calls at their bound), by the whole run or up to the end of a round."""
-        rows = self._read("SELECT usage FROM calls WHERE usage IS NOT NULL AND (?1 IS NULL OR round <= ?1)", up_to)
+        rows = self.read("SELECT usage FROM calls WHERE usage IS NOT NULL AND (?1 IS NULL OR round <= ?1)", up_to)
         return sum((Usage.model_validate_json(row[0]) for row in rows), Usage())
 
     # -- rounds -----------------------------------------------------------------------------------------------------
@@ -243,12 +240,12 @@ class Ledger:
         outcome = compute()
         with self.write() as db:
             db.execute("INSERT INTO traces VALUES (?, ?, ?)", (round, phase, outcome.model_dump_json()))
-            self._move(db, states(outcome))
+            move(db, states(outcome))
         return outcome
 
     def traced(self, round: int, phase: str, kind: type[T]) -> T | None:
         """The outcome of a phase that was kept, or None."""
-        row = self._read("SELECT body FROM traces WHERE round = ? AND phase = ?", round, phase).fetchone()
+        row = self.read("SELECT body FROM traces WHERE round = ? AND phase = ?", round, phase).fetchone()
         try:
             return kind.model_validate_json(row[0]) if row else None
         except ValidationError as error:
@@ -259,7 +256,7 @@ class Ledger:
 
     def last_round(self, phase: str) -> int:
         """The last round in which a phase left its trace; 0 when none has."""
-        return int(self._read("SELECT coalesce(max(round), 0) FROM traces WHERE phase = ?", phase).fetchone()[0])
+        return int(self.read("SELECT coalesce(max(round), 0) FROM traces WHERE phase = ?", phase).fetchone()[0])
 
     # -- below the surface ------------------------------------------------------------------------------------------
 
@@ -278,39 +275,12 @@ class Ledger:
                 "Use the version of elad that made the run, or another run folder."
             )
 
-    def _read(self, sql: str, *values: object) -> sqlite3.Cursor:
+    def read(self, sql: str, *values: object) -> sqlite3.Cursor:
+        """Ask the file something. Raises RunFolderError or StorageError where it can't answer."""
         try:
             return self._db.execute(sql, values)
         except sqlite3.Error as error:
             raise _plain(error, self.folder / FILE) from error
-
-    def _move(self, db: sqlite3.Connection, moves: Iterable[Move]) -> None:
-        rows = [(state, reason, id) for id, state, reason in moves]
-        db.executemany("UPDATE questions SET state = ?, reason = ? WHERE id = ?", rows)
-
-
-class Admission:
-    """The door for questions, open within one transaction."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def known(self, *, id: str | None = None, digest: str | None = None) -> tuple[str, State] | None:
-        """The id and state of a question with this id or this content, if one is in."""
-        column, value = ("id", id) if id is not None else ("digest", digest)
-        row = self._db.execute(f"SELECT id, state FROM questions WHERE {column} = ?", (value,)).fetchone()
-        return (row[0], row[1]) if row else None
-
-    def count(self, state: State) -> int:
-        """How many questions are in a state."""
-        return int(self._db.execute("SELECT count(*) FROM questions WHERE state = ?", (state,)).fetchone()[0])
-
-    def add(
-        self, id: str, digest: str | None, state: State, reason: str | None = None, question: Question | None = None
-    ) -> None:
-        """Let a question in; one that is set aside unread has no body and no digest."""
-        body = question.model_dump_json() if question else None
-        self._db.execute("INSERT INTO questions VALUES (?, ?, ?, ?, ?)", (id, digest, state, reason, body))
 
 
 _MAKE_ROOM = "free some and run the same command again: it goes on from here and buys nothing twice."
