@@ -86,6 +86,7 @@ def fit(
         say(f"  {left_out} of {len(encoded)} texts are longer than the student's context and are left out")
     if not rows:
         return Fitted(left_out=left_out)
+    student.changing()
     batches = list(_batches([len(ids) for ids, _ in rows], optimiser, random.Random(seed)))
     torch.manual_seed(random.Random(seed).getrandbits(31))
     model = _adapted(student.model, lora) if lora else student.model

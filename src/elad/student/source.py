@@ -5,8 +5,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from elad.records import Part
+from elad.records import Part, Record
 from elad.student.student import Student
+
+
+class Served(Record):
+    """How a student is served while it writes.
+
+    `command` starts the server; `{model}` in it becomes the student's folder, `{port}` a free port of this machine.
+    `together`: requests under way at a time. `patience`: seconds that the server may take to start.
+    """
+
+    command: str = Field(pattern=r"\{port\}")
+    together: int = Field(64, gt=0)
+    patience: float = Field(900.0, gt=0)
 
 
 class StudentSource(Part):
@@ -15,6 +27,7 @@ class StudentSource(Part):
     `model`: `tiny` (ships with the package), a Hugging Face directory, or a hub id. `max_tokens`: the longest
     explanation, in tokens. `rows`: how many texts are written at a time; without it, as many as fit into half of the
     memory. Where they turn out not to fit, half of them are tried. `device`: `auto`, `cpu`, `cuda`, ...
+    `served`: have a server of its own write in its place (see `student/served.py`).
     """
 
     kind: Literal["huggingface"] = "huggingface"
@@ -22,7 +35,10 @@ class StudentSource(Part):
     max_tokens: int = Field(128, gt=0)
     rows: int | None = Field(None, gt=0)
     device: str = "auto"
+    served: Served | None = None
 
     def load(self, folder: Path | None = None) -> Student:
         """The student as it begins, or as it was saved in a folder."""
-        return Student.load(folder or self.model, rows=self.rows, most=self.max_tokens, device=self.device)
+        return Student.load(
+            folder or self.model, rows=self.rows, most=self.max_tokens, device=self.device, served=self.served
+        )

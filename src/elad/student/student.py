@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,6 +19,8 @@ from elad.student import tiny
 if TYPE_CHECKING:
     from elad.student.decode import Continuation
     from elad.student.likelihood import Reading
+    from elad.student.served import Server
+    from elad.student.source import Served
 
 
 class Student:
@@ -25,14 +28,27 @@ class Student:
 
     `rows` texts are written at a time (None: as many as fit into half of the memory). An explanation has at most
     `most` tokens, and with its prompt at most `context` (None where the model sets no limit). Raises InputError when
-    that leaves no room for a prompt, or nothing ends a text.
+    that leaves no room for a prompt, or nothing ends a text. Where it is `served`, a server writes in its place, from
+    the `weights`: a folder or hub id, None for those that lie nowhere yet.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, rows: int | None = None, most: int = 128) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        rows: int | None = None,
+        most: int = 128,
+        served: "Served | None" = None,
+        weights: Path | str | None = None,
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.rows = rows
         self.most = most
+        self.served = served
+        self.weights: Path | str | None = weights
+        self._server: Server | None = None
         self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         named = model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [named]
@@ -49,7 +65,15 @@ class Student:
             )
 
     @classmethod
-    def load(cls, source: str | Path, *, rows: int | None = None, most: int = 128, device: str = "auto") -> Self:
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        rows: int | None = None,
+        most: int = 128,
+        device: str = "auto",
+        served: "Served | None" = None,
+    ) -> Self:
         """Load a Hugging Face language model from a directory or hub id; `tiny` is the one that ships with the package.
 
         Raises InputError when there is no model to load.
@@ -82,7 +106,7 @@ class Student:
             model = model.to(device)
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"student.device: {device!r} can't be used ({error})") from error
-        return cls(model.eval(), tokenizer, rows=rows, most=most)
+        return cls(model.eval(), tokenizer, rows=rows, most=most, served=served, weights=where)
 
     def save(self, folder: Path) -> str:
         """Save as a Hugging Face directory, whole or not at all; returns the SHA-256 of the weights."""
@@ -105,7 +129,15 @@ class Student:
             raise StorageError(
                 f"the student can't be saved at {folder} ({error}). Mend that and run the same command again."
             ) from error
+        self.weights = folder
         return weights_digest(folder)
+
+    def changing(self) -> None:
+        """To be told before the weights are changed: whoever serves them stops."""
+        self.weights = None
+        if self._server:
+            self._server.stop()
+            self._server = None
 
     # -- what it writes ---------------------------------------------------------------------------------------------
 
@@ -153,10 +185,15 @@ class Student:
         """
         from elad.student.evidence import gather
 
+        if self.served and needs.embedding:
+            raise InputError("student.served: a server tells no hidden states, which `select` wants to read")
         return gather(self, questions, needs, seed, tick)
 
     def write(self, continuations: "Sequence[Continuation]", temperature: float = 1.0) -> "Iterator[Continuation]":
         """Each continuation, and each that joins it, as it ends."""
+        if self.served:
+            yield from self._serving(self.served).write(continuations, self.ends, temperature)
+            return
         from elad.student.decode import Writer
         from elad.student.memory import rows_that_fit
         from elad.student.plain import PlainWriter
@@ -168,6 +205,16 @@ class Student:
         yield from writer.write(continuations)
         if writer.count < rows:
             self.rows = writer.count
+
+    def _serving(self, served: "Served") -> "Server":
+        from elad.student.served import Server
+
+        if self._server is None:
+            folder = Path(tempfile.mkdtemp(prefix="elad-")) / "student"
+            if self.weights is None:
+                self.save(folder)
+            self._server = Server(served, self.weights or folder)
+        return self._server
 
     @cached_property
     def _forks(self) -> bool:
@@ -186,6 +233,8 @@ class Student:
 
     def loglikelihoods(self, readings: "Sequence[Reading]") -> list[float]:
         """The log-probability of each target behind its context, in nats."""
+        if self.served:
+            return self._serving(self.served).loglikelihoods(readings)
         from elad.student.likelihood import loglikelihoods
 
         return loglikelihoods(self.model, readings, pad=self.pad)
