@@ -1,28 +1,37 @@
 """How fast is evidence? `make evidence` writes benchmarks/results/evidence.json.
 
-The same questions, model, evidence and two cores, three times over in turn: our student; `transformers` as a good user
-would call it (length-sorted batches, `generate` with `num_return_sequences`, one prompt at each step boundary); and the
-floor, the time of bare forward passes over the distinct tokens, prefilled in full batches and decoded at the width that
-is fastest here. Told are ratios within a run, their median and range.
+The same questions, model, evidence and cores, several times over in turn: our student; the rivals (`rivals.py`); and
+the floor, the time of bare forward passes over the distinct tokens, encoded and decoded at the widths that are fastest
+here. Told are ratios within a turn, their median and range; and how evidence grows with steps, samples and the pool.
 """
 
 import argparse
 import json
 import platform
+import re
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import transformers
 from rich.console import Console
+from rivals import by_ctranslate2, plainly
 
-from elad import text
+import elad.loop
+from elad.loop import distil
 from elad.progress import say, shown
+from elad.recipe import Recipe, load_recipe
 from elad.records import Needs, Question
 from elad.student import Student
 from elad.student.decode import Continuation
@@ -30,7 +39,7 @@ from elad.student.likelihood import Reading
 from elad.worlds import Arithmetic, Deduction
 
 RESULTS = Path(__file__).parent / "results" / "evidence.json"
-SAMPLES, REBUILDS, TEMPERATURE, MOST, ROWS = 5, 4, 0.7, 96, 64
+SAMPLES, REBUILDS, TEMPERATURE, MOST = 5, 4, 0.7, 96
 FULL = Needs(samples=SAMPLES, temperature=TEMPERATURE, removed=True, rebuilds=REBUILDS)
 SAMPLING = Needs(samples=SAMPLES, temperature=TEMPERATURE)
 
@@ -41,54 +50,6 @@ def questions(count: int) -> list[Question]:
         *Arithmetic(count=count // 2, seed=41).questions(),
         *Deduction(count=count - count // 2, seed=41).questions(),
     ]
-
-
-def plainly(student: Student, asked: Sequence[Question], needs: Needs) -> None:
-    """The same evidence by `generate`, batched and sorted by length."""
-    prompts = [text.prompt(question) for question in asked]
-    greedy = [text.read(said).steps for said in _generate(student, prompts, 1, sampled=False)]
-    _generate(student, prompts, needs.samples, sampled=True)
-    if needs.rebuilds:
-        cut = [
-            prompt + "".join(f"{step}\n" for step in steps[:index])
-            for prompt, steps in zip(prompts, greedy, strict=True)
-            for index in range(len(steps))
-        ]
-        _generate(student, cut, needs.rebuilds, sampled=True)
-    if needs.removed:
-        shortened = [
-            prompt + "".join(f"{step}\n" for step in [*steps[:index], *steps[index + 1 :]]) + "Answer: 0"
-            for prompt, steps in zip(prompts, greedy, strict=True)
-            for index in range(len(steps))
-        ]
-        _forced(student, shortened)
-
-
-def _generate(student: Student, prompts: Sequence[str], count: int, *, sampled: bool) -> list[str]:
-    student.tokenizer.padding_side = "left"
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    texts: dict[int, list[str]] = {}
-    for start in range(0, len(order), ROWS):
-        chosen = order[start : start + ROWS]
-        batch = student.tokenizer([prompts[i] for i in chosen], return_tensors="pt", padding=True)
-        how = {"do_sample": True, "temperature": TEMPERATURE, "top_k": 0} if sampled else {"do_sample": False}
-        out = student.model.generate(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], max_new_tokens=MOST,
-            num_return_sequences=count, output_logits=not sampled, return_dict_in_generate=True, **how,
-        )  # fmt: skip
-        new = out.sequences[:, batch["input_ids"].shape[1] :]
-        decoded = student.tokenizer.batch_decode(new, skip_special_tokens=True)
-        for place, index in enumerate(chosen):
-            texts[index] = decoded[place * count : (place + 1) * count]
-    return [said for index in range(len(prompts)) for said in texts[index]]
-
-
-@torch.inference_mode()
-def _forced(student: Student, texts: Sequence[str]) -> None:
-    order = sorted(texts, key=len)
-    for start in range(0, len(order), ROWS):
-        batch = student.tokenizer(order[start : start + ROWS], return_tensors="pt", padding=True)
-        student.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.log_softmax(-1)
 
 
 class Watched(Student):
@@ -145,15 +106,99 @@ def _timed(work: Callable[[], Any], times: int = 1) -> float:
     return (time.perf_counter() - began) / times
 
 
-def compare(student: Student, asked: Sequence[Question], needs: Needs) -> tuple[float, float]:
-    """How many times faster than plain generation, and how many times slower than the floor, in one turn."""
+def compare(student: Student, asked: Sequence[Question], needs: Needs) -> dict[str, float]:
+    """How many times faster than other means, and how many times slower than the floor, in one turn."""
     watched = Watched(student.model, student.tokenizer, most=MOST)
     watched.attempt(asked, needs, "evidence")
     ours = _timed(lambda: student.attempt(asked, needs, "evidence"))
     plain = _timed(lambda: plainly(student, asked, needs))
     least = floor(watched)
-    say(f"  ours {ours:.1f} s, plain {plain:.1f} s, floor {least:.1f} s")
-    return plain / ours, ours / least
+    ratios = {"over plain": plain / ours, "over floor": ours / least}
+    if find_spec("ctranslate2"):
+        ratios["over ctranslate2"] = _timed(lambda: by_ctranslate2(student, asked, needs)) / ours
+    say(f"  ours {ours:.1f} s, floor {least:.1f} s; " + ", ".join(f"{name} {r:.2f}" for name, r in ratios.items()))
+    return ratios
+
+
+def growth(student: Student, asked: Sequence[Question]) -> dict[str, dict[int, float]]:
+    """Milliseconds a question as steps, samples and rests from each step go up: the least of three."""
+
+    def cost(some: Sequence[Question], needs: Needs) -> float:
+        least = min(_timed(lambda: student.attempt(some, needs, "evidence")) for _ in range(3))
+        return round(1000 * least / len(some), 2)
+
+    by_steps: dict[int, list[Question]] = {}
+    for attempt in student.attempt(asked, Needs(), "evidence"):
+        by_steps.setdefault(len(attempt.explanation.steps), []).append(attempt.question)
+    return {
+        "ms a question by steps": {
+            count: cost(some[:32], FULL) for count, some in sorted(by_steps.items()) if 0 < count < 9 and len(some) > 31
+        },
+        "ms a question by samples": {n: cost(asked[::4], Needs(samples=n)) for n in (1, 2, 5, 10, 20)},
+        "ms a question by rests": {k: cost(asked[::4], Needs(rebuilds=k)) for k in (1, 2, 4, 8, 16)},
+    }
+
+
+def one_round(candidates: int, folder: Path) -> str:
+    """A round of a run, with five samples of each candidate; told are the peak of its memory and its time."""
+    recipe = Recipe.model_validate(
+        {
+            "pool": {"kind": "arithmetic", "count": candidates, "seed": 5},
+            "held_out": {"kind": "arithmetic", "count": 2, "seed": 6},
+            "student": {"max_tokens": MOST},
+            "teacher": {"kind": "solver", "world": "arithmetic"},
+            "budget": {"calls": 10},
+            "rounds": {"candidates": candidates, "batch": 2},
+            "select": {"kind": "egss", "samples": SAMPLES},
+            "train": {"kind": "sft"},
+            "stop": [{"kind": "budget", "rounds": 1}],
+        }
+    )
+    seconds = _timed(lambda: distil(recipe, folder))
+    peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return json.dumps({"megabytes": round(int(peak[1]) / 1024) if peak else 0, "seconds": round(seconds, 1)})
+
+
+def pool_sizes(sizes: Sequence[int]) -> dict[int, dict[str, float]]:
+    """The peak memory and the time of a round, by the size of the pool, each in a process of its own."""
+    told = {}
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as scratch:
+            out = subprocess.run(
+                [sys.executable, __file__, "--round", str(size), "--folder", scratch],
+                check=True, capture_output=True, text=True,
+            )  # fmt: skip
+        told[size] = json.loads(out.stdout)
+        say(f"  {size} candidates: {told[size]}")
+    return told
+
+
+def overhead() -> float:
+    """The share of a round of the demo that is no model arithmetic: reading, sampling, ledger, selection, Python."""
+    recipe = load_recipe(Path("recipes/elad.yaml"), ["stop=[{kind: budget, rounds: 1}]"])
+    spent = {"model": 0.0, "round": 0.0}
+
+    def timed(work: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def wrapped(*args: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return work(*args, **named)
+            finally:
+                spent[name] += time.perf_counter() - began
+
+        return wrapped
+
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as patched:
+        for where, name, of in (
+            (transformers.LlamaForCausalLM, "forward", "model"),
+            (torch.Tensor, "backward", "model"),
+            (torch.nn.utils, "clip_grad_norm_", "model"),
+            (torch.optim.AdamW, "step", "model"),
+            (elad.loop, "_round", "round"),
+        ):
+            patched.enter_context(patch.object(where, name, timed(getattr(where, name), of)))
+        distil(recipe, Path(scratch))
+    return 1 - spent["model"] / spent["round"]
 
 
 def profile(asked: Sequence[Question]) -> str:
@@ -164,42 +209,61 @@ def profile(asked: Sequence[Question]) -> str:
         student.__dict__["_forks"] = forks
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
             student.attempt(asked, FULL, "evidence")
-        table = seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=40)
+        table = seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=10, max_name_column_width=40)
         told += f"{'forked' if forks else 'prompts of their own'}\n{table}\n"
     return told
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     """The median and the range."""
-    return {"median": round(statistics.median(values), 2), "low": round(min(values), 2), "high": round(max(values), 2)}
+    return {"median": round(statistics.median(values), 3), "low": round(min(values), 3), "high": round(max(values), 3)}
 
 
 def main() -> None:
     """Measure in turns and write the results file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=int, default=256)
+    parser.add_argument("--questions", type=int, default=1024)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--pools", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--profile", action="store_true", help="only tell where the time goes")
+    parser.add_argument("--round", type=int, help="only run a round with so many candidates, in --folder")
+    parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
+    asked = questions(options.questions)
     if options.profile:
-        print(profile(questions(options.questions)))
+        print(profile(asked))
+        return
+    if options.round:
+        print(one_round(options.round, options.folder))
         return
     student = Student.load("tiny", most=MOST)
-    asked = questions(options.questions)
     with shown(Console(file=sys.stderr)):
         compare(student, asked[:32], FULL)  # warm
         full = [compare(student, asked, FULL) for _ in range(options.turns)]
         sampling = [compare(student, asked, SAMPLING) for _ in range(options.turns)]
-    told = {
+        shares = [overhead() for _ in range(options.turns)]
+        say(f"  overhead {shares}")
+        grown = growth(student, asked)
+        pools = pool_sizes(options.pools)
+    least, *_, most = options.pools
+    told: dict[str, Any] = {
         "command": "make evidence",
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "needs": FULL.model_dump(),
         "questions": len(asked),
-        "speedup_full": spread([faster for faster, _ in full]),
-        "speedup_sampling": spread([faster for faster, _ in sampling]),
-        "over_floor": spread([slower for _, slower in full]),
+        "speedup_full": spread([turn["over plain"] for turn in full]),
+        "speedup_sampling": spread([turn["over plain"] for turn in sampling]),
+        "over_floor": spread([turn["over floor"] for turn in full]),
+        "overhead_share": spread(shares),
+        "memory_ratio_100k_to_1k": spread([pools[most]["megabytes"] / pools[least]["megabytes"]]),
+        **grown,
+        "a round by candidates": pools,
     }
+    if "over ctranslate2" in full[0]:
+        told["speedup_full_over_ctranslate2"] = spread([turn["over ctranslate2"] for turn in full])
+        told["speedup_sampling_over_ctranslate2"] = spread([turn["over ctranslate2"] for turn in sampling])
+        told["versions"]["ctranslate2"] = version("ctranslate2")
     RESULTS.write_text(json.dumps(told, indent=2) + "\n")
 
 
