@@ -14,8 +14,7 @@ from elad.records import Attempt, Needs, Question
 from elad.student import Example, Optimiser, Student, fit, tiny
 from elad.student.decode import Continuation
 from elad.student.likelihood import Reading
-from elad.student.plain import can_fork
-from elad.student.slots import Slots
+from elad.student.slots import Slots, can_fork
 from elad.text import STEPS, prompt, written
 from elad.worlds import Arithmetic, Deduction
 
@@ -135,6 +134,68 @@ def test_what_no_longer_fits_goes_on_in_half_as_many_rows(
         few.attempt(questions, ALL, "seed")
 
 
+def test_questions_with_the_same_tokens_do_not_disturb_each_other(shipped: Student) -> None:
+    """They share a row, and so do the rests that join them."""
+    asked = list(Arithmetic(count=6, seed=9).questions())
+    twins = [question.model_copy(update={"id": f"{question.id}/twin"}) for question in asked]
+    needs = Needs(temperature=2.0, rebuilds=2)
+    both = shipped.attempt([*asked, *twins], needs, "s")
+    assert_same(both, [*shipped.attempt(asked, needs, "s"), *shipped.attempt(twins, needs, "s")])
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_positions_end_where_the_context_does(forks: bool) -> None:
+    config = MODELS["GPT-2"]
+    before, config.n_positions = config.n_positions, 60
+    one = student("GPT-2", most=16)
+    config.n_positions = before
+    one.__dict__["_forks"] = forks
+    asked = [Question(id=str(n), text=" ".join(["coins"] * n)) for n in (2, 20, 38)]
+    assert not any(map(one.too_long, asked))
+    assert one.too_long(Question(id="x", text=" ".join(["coins"] * 60)))
+    teach = [Example(prompt(question), "1.\n2.\nAnswer: 3\n") for question in asked]
+    fit(one, teach, Optimiser(learning_rate=0.01, batch=3, epochs=60), "s")
+    attempts = one.attempt(asked, ALL, "s")
+    assert [attempt.explanation.answer for attempt in attempts] == ["3"] * 3
+    assert [len(attempt.evidence.removed) for attempt in attempts] == [2] * 3
+
+
+@pytest.mark.parametrize("name", ["Llama", "Mamba", "T5"])
+def test_a_models_own_settings_do_not_change_what_is_read(name: str) -> None:
+    asked = list(Arithmetic(size="small", count=2, seed=8).questions())
+    one = student(name)
+    expected = one.attempt(asked, ALL, "s")
+    one.model.generation_config.repetition_penalty = 5.0
+    one.model.generation_config.no_repeat_ngram_size = 1
+    one.__dict__["_forks"] = False
+    assert_same(one.attempt(asked, ALL, "s"), expected)
+    assert one.model.generation_config.repetition_penalty == 5.0
+
+
+def test_readings_that_do_not_fit_are_read_in_halves(
+    shipped: Student, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elad.student import likelihood
+
+    expected = shipped.attempt(questions, ALL, "seed")
+    read = likelihood._read
+
+    def scarce(model: Any, readings: list[Reading], pad: int) -> list[float]:
+        if len(readings) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return read(model, readings, pad)
+
+    monkeypatch.setattr(likelihood, "_read", scarce)
+    assert_same(shipped.attempt(questions, ALL, "seed"), expected)
+
+
+def test_weights_that_are_no_numbers_are_told(questions: list[Question]) -> None:
+    one = student("Llama")
+    next(one.model.parameters()).data.fill_(math.nan)
+    with pytest.raises(InputError, match="probabilities are no numbers"):
+        one.attempt(questions[:2], Needs(), "s")
+
+
 def test_other_errors_are_not_taken_for_a_lack_of_memory(shipped: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Slots, tokens: list[int]) -> torch.Tensor:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -154,6 +215,7 @@ def test_samples_follow_the_model_exactly() -> None:
         parameter.data *= 3.0  # so that no two texts are alike likely
     one = Student(model, tiny.word_and_digit_tokenizer([]), most=most, rows=40)
     one.ends = frozenset({0})
+    assert one._forks
     opening = [1, 2, 3]
     rolls = np.random.Generator(np.random.Philox(key=3)).random((count, most))
     begun = [Continuation(opening, most, rolls=row.data) for row in rolls]

@@ -122,6 +122,8 @@ def _attempt(run: _Run, attempts: Attempts, seed: str) -> Attempted:
             too_long = {question.id: reason for question in pending if (reason := run.student.too_long(question))}
             fitting = [question for question in pending if question.id not in too_long]
             attempts.keep(run.student.attempt(fitting, run.recipe.select.needs, seed, tick), too_long)
+            for _ in too_long:
+                tick()
     return Attempted(explained=len(attempts), drawn=drawn)
 
 

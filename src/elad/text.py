@@ -42,8 +42,7 @@ def written(explanation: Explanation) -> str:
 def read(text: str) -> Explanation:
     """The explanation that a text holds: undoes `written`. Blank lines, and all after the answer, are dropped."""
     steps: list[str] = []
-    for line in text.splitlines():
-        line = line.strip()
+    for line in map(str.strip, text.split("\n")):
         if line.startswith(ANSWER):
             return Explanation(steps=tuple(steps), answer=line.removeprefix(ANSWER).strip() or None)
         if line:

@@ -1,6 +1,6 @@
 """The attempts of a round: drawn, written and read piece by piece, so that they are never in memory together."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from elad.ledger.questions import move
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from elad.ledger.ledger import Ledger
 
 
-class Attempts(Collection[Attempt]):
+class Attempts:
     """The candidates of a round, in the order in which they were drawn, and what the student wrote of them.
 
     Going over it reads the attempts from the ledger one by one, as often as is wanted.
@@ -74,8 +74,5 @@ class Attempts(Collection[Attempt]):
             "WHERE round = ? AND attempts.body != '' ORDER BY place",
             self._round,
         )
-        for question, rest in rows:
+        for question, rest in rows:  # both are objects in JSON: one is put into the other
             yield Attempt.model_validate_json(f'{{"question":{question},{rest.removeprefix("{")}')
-
-    def __contains__(self, attempt: object) -> bool:
-        return any(attempt == other for other in self)

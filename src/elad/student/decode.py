@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from elad.errors import InputError
-from elad.progress import say
+from elad.student.memory import halved
 from elad.student.slots import Cached, Slots
 
 _PART = 2**23
@@ -151,7 +150,11 @@ class Writer:
             yield from done
 
     def _admit(self) -> None:
-        """Let waiting texts in, several at once, so that encoding them is worth a step."""
+        """Let waiting texts in.
+
+        Where there will be forks, half of the slots are kept for more of them than are expected: a fork that finds none
+        has to be encoded again. Not before an eighth is free, so that several are encoded at once.
+        """
         aim = self.count / 2 if any(len(row) > 1 for row in self._waiting) else self.count
         room = aim - sum(map(_forks_to_come, self._rows))
         if self._rows and room < aim / 8:
@@ -177,8 +180,9 @@ class Writer:
         for slot, row in enumerate(self._rows):
             rolled = iter(sampled.get(slot, ()))
             parted: dict[int, Row] = {}
+            joined: list[tuple[int, Continuation]] = []
             for continuation in row:
-                if continuation.rolls:
+                if continuation.rolls is not None:
                     token = next(rolled)
                     goes_on = continuation.take(token, self._ends)
                 else:
@@ -192,7 +196,9 @@ class Writer:
                 else:
                     parted[token] = [continuation]
                 if continuation.joined:
-                    parted[token] += continuation.joined(continuation)
+                    joined += [(token, other) for other in continuation.joined(continuation)]
+            for token, other in joined:  # behind all that are greedy
+                parted[token].append(other)
             first, *others = parted.values() or [None]
             going.append((slot, first) if first else None)
             forks += [(slot, other) for other in others if other]
@@ -232,14 +238,19 @@ def likeliest(rows: Sequence[Row], logits: torch.Tensor, states: torch.Tensor | 
         entropies = -(logprobs.exp() * logprobs).nan_to_num().sum(-1)
         first, second = logprobs.topk(2).values.exp().unbind(-1)
         marks = torch.stack([chosen, entropies, first - second], dim=-1).tolist()
-        for slot, token, mark in zip(part, tokens.tolist(), marks, strict=True):
-            found[slot] = Greedy(token, Mark(*mark), None if states is None else states[slot].float().cpu())
+        read = [None] * len(part) if states is None else states[part].float().cpu()
+        for slot, token, mark, state in zip(part, tokens.tolist(), marks, read, strict=True):
+            found[slot] = Greedy(token, Mark(*mark), state)
     return found
 
 
 def dealt(rows: Sequence[Row], logits: torch.Tensor, temperature: float) -> dict[int, list[int]]:
     """For every row, the token that each of its sampled continuations draws, by where its roll falls."""
-    rolls = {slot: [c.rolls[len(c.tokens)] for c in row if c.rolls] for slot, row in enumerate(rows) if row[-1].rolls}
+    rolls = {
+        slot: [c.rolls[len(c.tokens)] for c in row if c.rolls is not None]
+        for slot, row in enumerate(rows)
+        if row[-1].rolls is not None
+    }
     drawn: dict[int, list[int]] = {}
     for part in _parts(list(rolls), logits.shape[1]):
         widest = max(len(rolls[slot]) for slot in part)
@@ -252,16 +263,6 @@ def dealt(rows: Sequence[Row], logits: torch.Tensor, temperature: float) -> dict
         tokens = torch.searchsorted(ladder, padded * ladder[:, -1:]).tolist()
         drawn.update((slot, of_row[: len(rolls[slot])]) for slot, of_row in zip(part, tokens, strict=True))
     return drawn
-
-
-def halved(count: int, error: Exception) -> int:
-    """How many rows to go on with after memory ran out. Raises InputError where it was one, and any other error."""
-    if not (isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)):
-        raise error
-    if count == 1:
-        raise InputError("student.rows: not even one text at a time fits into the memory that is there") from error
-    say(f"  out of memory: going on with {count // 2} rows at a time")
-    return count // 2
 
 
 def _parts(slots: list[int], vocabulary: int) -> list[list[int]]:

@@ -5,11 +5,13 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from elad import text
+from elad.errors import InputError
 from elad.records import Attempt, Evidence, Explanation, Likelihood, Needs, Question
 from elad.student.decode import Continuation
 from elad.student.likelihood import Reading
@@ -90,7 +92,8 @@ class _Draft:
         )  # fmt: skip
         self.open = 0
         self.scores: list[float] = []
-        self._read: dict[tuple[int, ...], str | None] = {}
+        self._answered = False
+        self._said: dict[tuple[int, ...], str | None] = {}
         self._sampled = self._rolled(prompt, needs.samples, "sample")
         self._rebuilt = {0: self._rests()}
 
@@ -101,8 +104,12 @@ class _Draft:
         return begun
 
     def _step_begins(self, greedy: Continuation) -> Sequence[Continuation]:
-        """The rests that are sampled from here, where a line has just ended."""
-        if not self._student.line_breaks(greedy.tokens[-1]):
+        """The rests that are sampled from here, where a line has just ended that was not the answer's."""
+        if self._answered or not self._student.line_breaks(greedy.tokens[-1]):
+            return ()
+        line = self._student.text_of(greedy.tokens[max(self._rebuilt) :])
+        if line.strip().startswith(text.ANSWER):
+            self._answered = True
             return ()
         rests = self._rebuilt[len(greedy.tokens)] = self._rests()
         self.open += len(rests)
@@ -121,13 +128,14 @@ class _Draft:
             for rolls in dice.random((count, most))
         ]
 
+    @cached_property
     def spans(self) -> Spans:
-        """Where the steps and the answer of the greedy explanation stand."""
+        """Where the steps and the answer of the greedy explanation stand, once it has ended."""
         return locate(self.greedy.tokens, self._student.text_of, self._student.line_breaks)
 
     def readings(self) -> list[Reading]:
         """The answer behind the explanation without each of its steps; the explanation without its question."""
-        _, steps, answer = self.spans()
+        _, steps, answer = self.spans
         tokens, opening = self.greedy.tokens, list(self.greedy.prompt)
         cached, self.greedy.cached = self.greedy.cached, None
         readings = []
@@ -143,7 +151,12 @@ class _Draft:
 
     def attempt(self) -> Attempt:
         """The explanation and its evidence, once all is written and read."""
-        found, marks = self.spans(), self.greedy.marks
+        found, marks = self.spans, self.greedy.marks
+        if not math.isfinite(sum(mark.logprob + mark.entropy for mark in marks) + sum(self.scores)):
+            raise InputError(
+                f"the student's probabilities are no numbers (question {self._question.id!r}): "
+                "its weights are damaged, or its precision is too low"
+            )
         removed = self.scores[: len(found.steps)] if self._needs.removed and found.answer else []
         likelihood = Likelihood(
             asked=sum(mark.logprob for mark in marks), alone=sum(self.scores[len(removed) :]), tokens=len(marks)
@@ -169,6 +182,6 @@ class _Draft:
         return tuple(self._answer(tuple(continuation.tokens)) for continuation in written)
 
     def _answer(self, tokens: tuple[int, ...]) -> str | None:
-        if tokens not in self._read:  # most samples say what others have said
-            self._read[tokens] = text.read(self._student.text_of(tokens)).answer
-        return self._read[tokens]
+        if tokens not in self._said:  # most samples say what others have said
+            self._said[tokens] = text.read(self._student.text_of(tokens)).answer
+        return self._said[tokens]

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
-from elad.student.decode import Continuation, LastStates, dealt, halved, likeliest
-from elad.student.slots import Slots
+from elad.student.decode import Continuation, LastStates, dealt, likeliest
+from elad.student.memory import halved
+from elad.student.padding import padded
 
 
 class PlainWriter:
@@ -38,30 +39,30 @@ class PlainWriter:
             yield from (continuation for continuation, on in zip(batch, dealer.going, strict=True) if not on)
 
     def _generate(self, batch: Sequence[Continuation], dealer: "_Dealer") -> None:
-        texts, seen = self._padded([continuation.text for continuation in batch])
+        device = self._model.device
+        texts, seen = padded([continuation.text for continuation in batch], self._pad, device, left=True)
+        inputs = {"input_ids": texts, "attention_mask": seen}
         if self._model.config.is_encoder_decoder:
-            sources, read = self._padded([continuation.source for continuation in batch])
+            sources, read = padded([continuation.source for continuation in batch], self._pad, device)
             inputs = {
                 "input_ids": sources, "attention_mask": read,
                 "decoder_input_ids": texts, "decoder_attention_mask": seen,
             }  # fmt: skip
-        else:
-            inputs = {"input_ids": texts, "attention_mask": seen}
-        self._model.generate(
-            **inputs,
-            generation_config=GenerationConfig(
-                max_new_tokens=max(continuation.most - len(continuation.tokens) for continuation in batch),
-                eos_token_id=sorted(self._ends),
-                pad_token_id=self._pad,
-            ),
-            logits_processor=LogitsProcessorList([dealer]),
-        )
-
-    def _padded(self, texts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        width = max(map(len, texts))
-        ids = [[*[self._pad] * (width - len(text)), *text] for text in texts]
-        seen = [[0] * (width - len(text)) + [1] * len(text) for text in texts]
-        return torch.tensor(ids, device=self._model.device), torch.tensor(seen, device=self._model.device)
+        settings, self._model.generation_config = self._model.generation_config, GenerationConfig()
+        try:  # what the model's own settings say, a penalty for repeating itself, would change what is read
+            self._model.generate(
+                **inputs,
+                generation_config=GenerationConfig(
+                    # no further than all of them may go, since those that have ended are taken along
+                    max_new_tokens=min(continuation.most - len(continuation.tokens) for continuation in batch),
+                    eos_token_id=sorted(self._ends),
+                    pad_token_id=self._pad,
+                    decoder_start_token_id=getattr(self._model.config, "decoder_start_token_id", None),
+                ),
+                logits_processor=LogitsProcessorList([dealer]),
+            )
+        finally:
+            self._model.generation_config = settings
 
 
 class _Dealer(LogitsProcessor):  # type: ignore[misc]
@@ -92,24 +93,3 @@ class _Dealer(LogitsProcessor):  # type: ignore[misc]
                 self.joined += continuation.joined(continuation) if continuation.joined else ()
         left = torch.full_like(scores, -torch.inf)
         return left.scatter_(1, torch.tensor(tokens, device=scores.device)[:, None], 0.0)
-
-
-def can_fork(model: Any) -> bool:
-    """Whether a model writes from a slot, filled or forked, what it writes from a text of its own: tried out."""
-    if model.config.is_encoder_decoder:
-        return False
-    tokens = list(range(1, 9))
-    try:
-        slots = Slots(model, 3, 0)
-        slots.fill([tokens[:3], tokens[:5]])
-        slots.step([tokens[2], tokens[4]])
-        slots.arrange([1, 0, 1])
-        logits = slots.step([tokens[5], tokens[3], tokens[6]])
-        with torch.inference_mode():
-            for row, text in enumerate((tokens[:6], tokens[:4], [*tokens[:5], tokens[6]])):
-                plain = model(input_ids=torch.tensor([text], device=model.device)).logits[0, -1]
-                if not torch.allclose(logits[row].float(), plain.float(), atol=1e-3):
-                    return False
-    except Exception:  # caches and masks of other kinds fail in ways of their own
-        return False
-    return True

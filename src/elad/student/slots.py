@@ -12,11 +12,9 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-ROOM = 64
-"""Columns behind the longest text: after so many steps, or more, all texts are moved back to the left."""
-
-PREFILL = 1024
-"""Tokens that are encoded at a time."""
+from elad.errors import EladError
+from elad.student.memory import SPARE, at_a_time
+from elad.student.padding import padded
 
 Cached = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values of one text, a layer each: (heads, tokens, size)."""
@@ -39,17 +37,15 @@ class Slots:
         longest = max(map(len, texts))
         if self._cursor < longest:
             self._move(longest)
-        rows = max(1, PREFILL // longest)
+        rows = max(1, at_a_time(self._model) // longest)
         for start in range(0, len(texts), rows):
             self._encode([text[:-1] for text in texts[start : start + rows]])
 
     def _encode(self, texts: Sequence[Sequence[int]]) -> None:
-        width = max(1, *map(len, texts))
-        ids = [[*[self._pad] * (width - len(text)), *text] for text in texts]
-        mask = self._tensor([[0] * (width - len(text)) + [1] * len(text) for text in texts])
+        ids, mask = padded(texts, self._pad, self._model.device, left=True)
         cache = DynamicCache()  # every layer is held whole, also those with a window: the masks see to that
         self._model(
-            input_ids=self._tensor(ids),
+            input_ids=ids,
             attention_mask=mask,
             position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
             past_key_values=cache,
@@ -57,7 +53,7 @@ class Slots:
             logits_to_keep=1,
         )
         if not self._layers:
-            self._layers = [Layer(layer.keys, layer.values, self._count, self._columns) for layer in plain(cache)]
+            self._layers = [Layer(layer.keys, layer.values, self._count, self._columns) for layer in _whole(cache)]
         for held, new in zip(self._layers, cache.layers, strict=True):
             held.put(len(self._lengths), self._cursor, new.keys, new.values)
         self._lengths += [len(text) + 1 for text in texts]
@@ -106,7 +102,7 @@ class Slots:
         """Have all texts end further left, or further right where longer ones are to come."""
         longest = max(self._lengths, default=1)
         cursor = max(cursor, longest)
-        self._columns = max(self._columns, cursor + max(ROOM, cursor // 2))
+        self._columns = max(self._columns, cursor + max(SPARE, cursor // 2))
         for layer in self._layers:
             layer.move(len(self._lengths), self._cursor + 1 - longest, self._cursor, cursor, self._columns)
         self._cursor = cursor
@@ -115,7 +111,7 @@ class Slots:
         return torch.tensor(values, device=self._model.device)
 
 
-def plain(cache: Cache) -> list[DynamicLayer]:
+def _whole(cache: Cache) -> list[DynamicLayer]:
     """A cache's layers. Raises TypeError where one is of another kind than keys and values of all that was read."""
     for layer in cache.layers:
         if type(layer) is not DynamicLayer:
@@ -160,3 +156,26 @@ class Layer(DynamicLayer):  # type: ignore[misc]
             held[:width, :, stop : stop + new.shape[2]] = new
         self.show(width, start, stop + keys.shape[2])
         return self.keys, self.values
+
+
+def can_fork(model: Any) -> bool:
+    """Whether a model writes from a slot, filled or forked, what it writes from a text of its own: tried out."""
+    if model.config.is_encoder_decoder:
+        return False
+    tokens = [number % model.config.get_text_config().vocab_size for number in range(1, 9)]
+    try:
+        slots = Slots(model, 3, 0)
+        slots.fill([tokens[:3], tokens[:5]])
+        slots.step([tokens[2], tokens[4]])
+        slots.arrange([1, 0, 1])
+        logits = slots.step([tokens[5], tokens[3], tokens[6]])
+        with torch.inference_mode():
+            for row, text in enumerate((tokens[:6], tokens[:4], [*tokens[:5], tokens[6]])):
+                plain = model(input_ids=torch.tensor([text], device=model.device)).logits[0, -1]
+                if not torch.allclose(logits[row].float(), plain.float(), atol=1e-3):
+                    return False
+    except (EladError, torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception:  # caches and masks of other kinds fail in ways of their own
+        return False
+    return True

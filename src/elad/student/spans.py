@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from elad.records import Explanation, SpanEvidence
-from elad.text import ANSWER
+from elad.text import ANSWER, read
 
 if TYPE_CHECKING:
     from elad.student.decode import Mark
@@ -45,9 +45,9 @@ def locate(tokens: Sequence[int], decode: Callable[[Sequence[int]], str], line_b
     for stop in [*stops, len(tokens)]:
         line = decode(tokens[start:stop]).strip()
         if line.startswith(ANSWER):
-            answer = line.removeprefix(ANSWER).strip()
+            answer = read(line).answer
             found = _behind_mark(tokens, start, stop, decode) if answer else None
-            return Spans(Explanation(steps=tuple(steps), answer=answer or None), spans, found)
+            return Spans(Explanation(steps=tuple(steps), answer=answer), spans, found)
         if line:
             steps.append(line)
             spans.append(Span(start, stop))

@@ -49,15 +49,17 @@ class Student:
         self.served = served
         self.weights: Path | str | None = weights
         self._server: Server | None = None
-        self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         named = model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [named]
         self.ends = frozenset(id for id in (*named, tokenizer.eos_token_id) if id is not None)
         self.seq2seq: bool = model.config.is_encoder_decoder
-        self.context: int | None = getattr(model.config, "max_position_embeddings", None)
+        self.context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._breaks: dict[int, int] = {}
         if not self.ends:
             raise InputError("student.model: its tokenizer has no end-of-text token, so it could never stop writing")
+        end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+        self.end: int = min(self.ends) if end is None else end
+        self.pad: int = self.end if pad is None else pad
         if self.context is not None and most >= self.context:
             raise InputError(
                 f"student.max_tokens: explanations of {most} tokens leave no room for a question in the student's "
@@ -144,12 +146,13 @@ class Student:
     def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
         """Token ids of a text to learn, and how many of them are its prompt's."""
         before = list(self.tokenizer(prompt)["input_ids"])
-        return [*before, *self.ids(target), self.tokenizer.eos_token_id], len(before)
+        return [*before, *self.ids(target), self.end], len(before)
 
     def too_long(self, question: Question) -> str | None:
         """Why a question leaves no room in the student's context for an explanation; None when there is room."""
-        tokens = len(self.opening(text.prompt(question))[1])
-        if self.context is None or tokens + self.most <= self.context:
+        source, opening = self.opening(text.prompt(question))
+        tokens = max(len(source), len(opening))
+        if self.context is None or max(len(source), len(opening) + self.most) <= self.context:
             return None
         return (
             f"it is too long for the student: a prompt of {tokens} tokens and an explanation of up to {self.most} "
@@ -200,11 +203,15 @@ class Student:
 
         longest = max((len(c.source) + len(c.prompt) + 2 * c.most for c in continuations), default=0)
         rows = self.rows or rows_that_fit(self.model, longest)
+        if not any(continuation.joined for continuation in continuations):
+            rows = max(1, min(rows, len(continuations)))
         how = Writer if self._forks else PlainWriter
         writer = how(self.model, count=rows, pad=self.pad, ends=self.ends, temperature=temperature)
-        yield from writer.write(continuations)
-        if writer.count < rows:
-            self.rows = writer.count
+        try:
+            yield from writer.write(continuations)
+        finally:
+            if writer.count < rows:
+                self.rows = writer.count
 
     def _serving(self, served: "Served") -> "Server":
         from elad.student.served import Server
@@ -218,7 +225,7 @@ class Student:
 
     @cached_property
     def _forks(self) -> bool:
-        from elad.student.plain import can_fork
+        from elad.student.slots import can_fork
 
         forks = can_fork(self.model)
         if not forks:

@@ -5,8 +5,6 @@ ones.
 """
 
 from collections.abc import Iterator
-from heapq import nsmallest
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +63,19 @@ class Rehearsal(Record):
             yield row, Explanation(steps=row.steps, answer=row.answer)
 
     def _surest(self, lesson: Lesson) -> list[Example]:
-        """The surest attempts, none that was paid for or has no answer; no more are in memory than may be wanted."""
+        """The surest attempts, none that was paid for or has no answer; no more are in memory than are wanted."""
         paid = {annotation.question.id for annotation in lesson.new}
-        numbers = count()
-        free = (
-            (step_entropy_mean(attempt), attempt.question.id, next(numbers), attempt)
+        ranked = sorted(
+            (step_entropy_mean(attempt), attempt.question.id)
             for attempt in lesson.attempts
             if attempt.question.id not in paid and attempt.explanation.answer is not None
         )
-        surest = [attempt for *_, attempt in nsmallest(self.items, free)]
-        return [example(a.question, a.explanation) for a in surest[: round(next(numbers) * self.surest)]]
+        places = {
+            id: place for place, (_, id) in enumerate(ranked[: min(self.items, round(len(ranked) * self.surest))])
+        }
+        surest = [attempt for attempt in lesson.attempts if attempt.question.id in places]
+        surest.sort(key=lambda attempt: places[attempt.question.id])
+        return [example(attempt.question, attempt.explanation) for attempt in surest]
 
 
 def example(question: Question, explanation: Explanation) -> Example:

@@ -11,6 +11,8 @@ from elad.student import Fitted, Student
 class Lesson(NamedTuple):
     """What a round has to teach: the annotations that it kept, those of earlier rounds, and all its attempts.
 
+    The attempts can be gone over more than once.
+
     `held_out`: the digests of the questions that must not be learnt from.
     """
 
