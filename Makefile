@@ -35,6 +35,7 @@ scores: $(VENV)/.user
 
 # how fast evidence is gathered: benchmarks/results/evidence.json
 evidence: $(VENV)/.user
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/evidence.py
 
 # what a revision costs beside a fresh rationale: benchmarks/results/revision.json

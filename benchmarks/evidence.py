@@ -55,7 +55,7 @@ def questions(count: int) -> list[Question]:
 class Watched(Student):
     """A student that counts the distinct tokens that it reads: to encode, to decode, and what stands before these."""
 
-    encoded = decoded = before = 0
+    encoded = decoded = before = written = 0
 
     def write(self, continuations: Sequence[Continuation], temperature: float = 1.0) -> Iterator[Continuation]:
         """As ever, counting: what several continuations have in common is one token."""
@@ -67,6 +67,7 @@ class Watched(Student):
             new = {text[:stop] for stop in range(len(continuation.prompt) + 1, len(text) + 1)} - seen
             seen |= new
             self.decoded += len(new)
+            self.written += len(continuation.tokens)
             self.before += sum(map(len, new))
             yield continuation
 
@@ -237,6 +238,8 @@ def main() -> None:
         print(one_round(options.round, options.folder))
         return
     student = Student.load("tiny", most=MOST)
+    watched = Watched(student.model, student.tokenizer, most=MOST)
+    watched.attempt(asked, FULL, "evidence")
     with shown(Console(file=sys.stderr)):
         compare(student, asked[:32], FULL)  # warm
         full = [compare(student, asked, FULL) for _ in range(options.turns)]
@@ -252,6 +255,7 @@ def main() -> None:
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "needs": FULL.model_dump(),
         "questions": len(asked),
+        "tokens": {"written": watched.written, "distinct": watched.decoded},
         "speedup_full": spread([turn["over plain"] for turn in full]),
         "speedup_sampling": spread([turn["over plain"] for turn in sampling]),
         "over_floor": spread([turn["over floor"] for turn in full]),

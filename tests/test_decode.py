@@ -196,6 +196,19 @@ def test_weights_that_are_no_numbers_are_told(questions: list[Question]) -> None
         one.attempt(questions[:2], Needs(), "s")
 
 
+def test_rows_follow_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    from elad.student import memory
+
+    for name in MODELS:
+        one = student(name).model
+        monkeypatch.setattr(memory, "_total", lambda _: 1e12)
+        assert memory.rows_that_fit(one, 100) == memory.MOST
+        monkeypatch.setattr(memory, "_total", lambda _: 2e7)
+        assert 1 < memory.rows_that_fit(one, 4000) < memory.rows_that_fit(one, 1000) < memory.MOST
+        monkeypatch.setattr(memory, "_total", lambda _: 1.0)
+        assert memory.rows_that_fit(one, 100) == 1
+
+
 def test_other_errors_are_not_taken_for_a_lack_of_memory(shipped: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Slots, tokens: list[int]) -> torch.Tensor:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")

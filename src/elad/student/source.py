@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from elad.records import Part, Record
 from elad.student.student import Student
@@ -25,7 +25,7 @@ class StudentSource(Part):
     """Which student is taught.
 
     `model`: `tiny` (ships with the package), a Hugging Face directory, or a hub id. `max_tokens`: the longest
-    explanation, in tokens. `rows`: how many texts are written at a time; without it, as many as fit into half of the
+    explanation, in tokens. `rows`: how many texts are written at a time, or `auto`, as many as fit into half of the
     memory. Where they turn out not to fit, half of them are tried. `device`: `auto`, `cpu`, `cuda`, ...
     `served`: have a server of its own write in its place (see `student/served.py`).
     """
@@ -33,12 +33,16 @@ class StudentSource(Part):
     kind: Literal["huggingface"] = "huggingface"
     model: str = "tiny"
     max_tokens: int = Field(128, gt=0)
-    rows: int | None = Field(None, gt=0)
+    rows: Literal["auto"] | PositiveInt = "auto"
     device: str = "auto"
     served: Served | None = None
 
     def load(self, folder: Path | None = None) -> Student:
         """The student as it begins, or as it was saved in a folder."""
         return Student.load(
-            folder or self.model, rows=self.rows, most=self.max_tokens, device=self.device, served=self.served
+            folder or self.model,
+            rows=None if self.rows == "auto" else self.rows,
+            most=self.max_tokens,
+            device=self.device,
+            served=self.served,
         )
