@@ -25,6 +25,7 @@ FLOORS = [
     {"ledger"},
     {"budget", "lock"},
     {"worlds"},
+    {"answers"},
     {"text", "progress", "rows"},
     {"records", "errors"},
 ]

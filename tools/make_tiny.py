@@ -12,10 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from elad.answers import same_answer
 from elad.progress import say, shown
 from elad.records import Explanation, Question
 from elad.student import Example, Optimiser, Student, fit, tiny
-from elad.text import prompt, same_answer, written
+from elad.text import prompt, written
 from elad.worlds import Arithmetic, Deduction
 from elad.worlds.operations import Tier
 

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from elad.answers import same_answer
 from elad.records import Annotation, Attempt, Question, Record
 from elad.select import SCORES, Selector
 from elad.student import Student
-from elad.text import same_answer, same_steps
+from elad.text import same_steps
 
 
 class Score(Record):
@@ -53,7 +54,7 @@ def evaluate(student: Student, held_out: Sequence[Question]) -> Scores:
     """Have the student explain every held-out question greedily, and hold that against what the file has."""
     explained = list(zip(held_out, student.explain(held_out), strict=True))
     return Scores(
-        answers=_tally((q.domain, same_answer(said.answer, q.answer, q.choices)) for q, said in explained),
+        answers=_tally((q.domain, same_answer(said.answer, q.answer, q)) for q, said in explained),
         steps=_tally((q.domain, same_steps(said.steps, q.steps)) for q, said in explained if q.steps),
     )
 

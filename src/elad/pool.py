@@ -14,7 +14,7 @@ from pydantic import Field
 
 from elad.errors import InputError
 from elad.ledger import Admission, Ledger
-from elad.records import Part, Question, State
+from elad.records import AnswerKind, Part, Question, State
 from elad.rows import rows_of
 from elad.text import LETTERS, question_digest
 from elad.worlds import Arithmetic, Deduction
@@ -36,7 +36,8 @@ class File(Part):
 
     `fields` says which column each field comes from: a name, a dotted path (`meta.hops`), several whose values are
     joined (`[meta.hops, meta.distractors]`), or null to leave the field out; a field that is not named comes from the
-    column of its own name. `where` keeps the rows whose columns have these values. `on_bad_row`: `skip` sets bad rows
+    column of its own name. `where` keeps the rows whose columns have these values. `answers` is the kind of answer that
+    the questions have: it decides when two of them say the same. `on_bad_row`: `skip` sets bad rows
     aside as unusable, `stop` (the default) refuses the file before anything is paid for.
     """
 
@@ -44,6 +45,7 @@ class File(Part):
     path: Path
     fields: dict[Target, str | list[str] | None] = Field(default_factory=dict)
     where: dict[str, Any] = Field(default_factory=dict)
+    answers: AnswerKind = "auto"
     on_bad_row: Literal["stop", "skip"] = "stop"
 
     def rows(self) -> Iterator[tuple[str, Question | str]]:
@@ -75,6 +77,7 @@ class File(Part):
                 text=_asked(asked),
                 choices=_choices(values["choices"]),
                 answer=_text("answer", values["answer"]),
+                answers=self.answers,
                 steps=_texts("steps", values["steps"]),
                 domain=_text("domain", values["domain"]),
                 meta=_object("meta", values["meta"]),

@@ -14,6 +14,10 @@ State = Literal["pooled", "selected", "asked", "annotated", "unusable", "held ou
 Author = Literal["student", "teacher"]
 
 
+AnswerKind = Literal["auto", "number", "choice", "yes_no", "span", "expression", "exact"]
+"""What answers are, which decides when two of them say the same (`answers.py`)."""
+
+
 class Record(BaseModel):
     """A frozen value. Unknown fields are errors, so that a spelling mistake never passes for a default."""
 
@@ -36,13 +40,15 @@ class Question(Record):
     """A question of the pool or of the held-out file.
 
     `answer` and `steps` are what the data set says; they are hidden from everything but evaluation (and the
-    teacher that replays a file). `domain` is any name by which scores are to be told apart: a tier, a topic.
+    teacher that replays a file). `answers` is their kind. `domain` is any name by which scores are to be told apart: a
+    tier, a topic.
     """
 
     id: str
     text: str
     choices: tuple[str, ...] = ()
     answer: str | None = None
+    answers: AnswerKind = "auto"
     steps: tuple[str, ...] = ()
     domain: str | None = None
     meta: Mapping[str, Any] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Steps and answers as text: how an explanation is written, found again, and its answer compared.
+"""Steps and answers as text: how an explanation is written, and found again.
 
 Question: Mia has 12 coins. Mia finds 5 coins. How many coins does Mia have?      <- prompt
 Steps:
@@ -22,7 +22,6 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """What choices are called by."""
 
 _PIECE = re.compile(r"[^\W\d_]+|\d{1,3}|(?:[^\w\s]|_)+")
-_NUMBER = re.compile(r"([-+]?)\$?((?:\d{1,3}(?:,\d{3})+|\d*)(?:\.\d+)?)(?<=\d)%?")
 
 
 def prompt(question: Question) -> str:
@@ -48,39 +47,6 @@ def read(text: str) -> Explanation:
         if line:
             steps.append(line)
     return Explanation(steps=tuple(steps), answer=None)
-
-
-def same_answer(one: str | None, other: str | None, choices: tuple[str, ...] = ()) -> bool:
-    """Whether two answers say the same: numbers by value (`$1,200.0` is `1200`), choices by letter or text.
-
-    An answer that is missing is the same as none, not even as another that is missing.
-    """
-    if one is None or other is None:
-        return False
-    return canonical_answer(one, choices) == canonical_answer(other, choices)
-
-
-def canonical_answer(answer: str, choices: tuple[str, ...] = ()) -> str:
-    """One spelling for all spellings of an answer, for comparing and counting."""
-    plain = _plain(answer)
-    options = [_plain(choice) for choice in choices]
-    if plain in options:
-        return plain
-    for letter, option in zip(LETTERS, options, strict=False):
-        if re.fullmatch(rf"\(?{letter.casefold()}\)?(?:[.:)]?\s+{re.escape(option)})?", plain):
-            return option
-    return plain
-
-
-def _plain(answer: str) -> str:
-    """Case, white space and a full stop do not count; a number is spelt by its value."""
-    plain = " ".join(answer.split()).casefold().rstrip(".")
-    number = _NUMBER.fullmatch(plain)
-    if number is None:
-        return plain
-    whole, _, part = number[2].replace(",", "").partition(".")
-    digits = ".".join(filter(None, (whole.lstrip("0") or "0", part.rstrip("0"))))
-    return f"-{digits}" if number[1] == "-" and digits != "0" else digits
 
 
 def same_steps(one: Sequence[str], other: Sequence[str]) -> bool:

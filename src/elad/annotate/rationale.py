@@ -3,9 +3,9 @@
 from typing import Literal
 
 from elad.annotate.annotator import Annotator
+from elad.answers import same_answer
 from elad.records import Annotation, Attempt, Verdict
 from elad.teacher.messages import Request, rationale_request, read_rationale
-from elad.text import same_answer
 
 
 class Rationale(Annotator):
@@ -21,7 +21,7 @@ class Rationale(Annotator):
         """The teacher's explanation, whole."""
         target = read_rationale(reply)
         said = attempt.explanation
-        agrees = same_answer(said.answer, target.answer, attempt.question.choices)
+        agrees = same_answer(said.answer, target.answer, attempt.question)
         flaw, why = (None, "") if agrees else (len(said.steps), "another answer")
         return Annotation(
             question=attempt.question,

@@ -5,13 +5,12 @@ be.
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Literal
 
+from elad.answers import same_answer, votes
 from elad.records import Attempt
-from elad.text import canonical_answer, same_answer
 
 Intra = Literal["removal", "rebuild", "entropy"]
 
@@ -60,9 +59,9 @@ def intra_profile(attempt: Attempt, variant: Intra) -> list[float] | None:
         return [step.entropy for step in evidence.steps]
     if variant == "removal":
         return [1 - probability for probability in evidence.removed] or None
-    choices = attempt.question.choices
     return [
-        sum(not same_answer(other, answer, choices) for other in others) / len(others) for others in evidence.rebuilt
+        sum(not same_answer(other, answer, attempt.question) for other in others) / len(others)
+        for others in evidence.rebuilt
     ] or None
 
 
@@ -93,6 +92,4 @@ def _votes(attempt: Attempt) -> Sequence[int]:
     """How often each answer came, sampled and greedy; answers that are missing agree with nothing."""
     if not attempt.evidence.sampled:
         return ()
-    answers = [attempt.explanation.answer, *attempt.evidence.sampled]
-    given = Counter(canonical_answer(a, attempt.question.choices) for a in answers if a is not None)
-    return [*given.values(), *[1] * answers.count(None)]
+    return votes([attempt.explanation.answer, *attempt.evidence.sampled], attempt.question)

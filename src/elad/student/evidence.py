@@ -116,6 +116,10 @@ class _Draft:
         self.open += len(rests)
         return rests
 
+    def _rests_of(self, start: int) -> list[Continuation]:
+        """Those of a step that begins at a token: from the last line end before it, or in it."""
+        return self._rebuilt[max(place for place in self._rebuilt if place <= start)]
+
     def _rests(self) -> list[Continuation]:
         return self._rolled(self.greedy.text, self._needs.rebuilds, f"rebuild/{len(self.greedy.tokens)}")
 
@@ -171,7 +175,7 @@ class _Draft:
                 answer=found.answer.evidence(marks) if found.answer else None,
                 sampled=self._answers(self._sampled),
                 removed=tuple(map(math.exp, removed)),
-                rebuilt=tuple(self._answers(self._rebuilt[span.start]) for span in found.steps)
+                rebuilt=tuple(self._answers(self._rests_of(span.start)) for span in found.steps)
                 if self._needs.rebuilds
                 else (),
                 embedding=() if states is None else tuple((states / len(marks)).tolist()),

@@ -37,25 +37,39 @@ class Spans(NamedTuple):
 
 
 def locate(tokens: Sequence[int], decode: Callable[[Sequence[int]], str], line_breaks: Callable[[int], int]) -> Spans:
-    """Find the steps and the answer. A token that ends a line belongs to that line."""
-    steps: list[str] = []
+    """Find the steps and the answer.
+
+    A token that ends a line belongs to that line, also where it holds the beginning of the next; a line that stands
+    within one token is that token.
+    """
+    text = decode(tokens)
+    cuts = [i + 1 for i, token in enumerate(tokens) if line_breaks(token)]
+    ends = {stop: len(decode(tokens[:stop])) for stop in cuts} | {len(tokens): len(text)}
+
+    def reaching(character: int) -> int:
+        """The end of the first line, in tokens, that holds so many characters."""
+        return next((stop for stop, length in ends.items() if length >= character), len(tokens))
+
     spans: list[Span] = []
-    start = 0
-    stops = [i + 1 for i, token in enumerate(tokens) if line_breaks(token)]
-    for stop in [*stops, len(tokens)]:
-        line = decode(tokens[start:stop]).strip()
-        if line.startswith(ANSWER):
-            answer = read(line).answer
-            found = _behind_mark(tokens, start, stop, decode) if answer else None
-            return Spans(Explanation(steps=tuple(steps), answer=answer), spans, found)
-        if line:
-            steps.append(line)
+    begin = 0
+    for line in text.split("\n"):
+        start = reaching(begin) if begin else 0
+        stop = reaching(min(begin + len(line) + 1, len(text)))
+        start = min(start, stop - 1)
+        if line.strip().startswith(ANSWER):
+            explanation = read(text)
+            behind = begin + line.index(ANSWER) + len(ANSWER)
+            found = _reading_on(tokens, start, stop, behind, decode) if explanation.answer else None
+            return Spans(explanation, spans, found)
+        if line.strip():
             spans.append(Span(start, stop))
-        start = stop
-    return Spans(Explanation(steps=tuple(steps), answer=None), spans, None)
+        begin += len(line) + 1
+    return Spans(read(text), spans, None)
 
 
-def _behind_mark(tokens: Sequence[int], start: int, stop: int, decode: Callable[[Sequence[int]], str]) -> Span:
-    """The tokens of an answer line that follow its mark."""
-    mark = next((i for i in range(start + 1, stop) if decode(tokens[start:i]).strip().startswith(ANSWER)), start)
-    return Span(mark, stop)
+def _reading_on(
+    tokens: Sequence[int], start: int, stop: int, character: int, decode: Callable[[Sequence[int]], str]
+) -> Span:
+    """The tokens of a line from the first on that says more than so many characters of the text and white space."""
+    more = (i for i in range(start, stop) if decode(tokens[: i + 1])[character:].strip())
+    return Span(next(more, stop - 1), stop)

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from elad import text
+from elad.answers import same_answer
 from elad.errors import InputError
 from elad.pool import File, Target
-from elad.records import Question
+from elad.records import AnswerKind, Question
 from elad.teacher.messages import Request
 from elad.teacher.teacher import Reply, Teacher, counted_reply
 
@@ -18,7 +19,7 @@ from elad.teacher.teacher import Reply, Teacher, counted_reply
 class Recorded(Teacher):
     """Replays a file of questions with steps and answers: a data set's own, or those of an LLM that was asked before.
 
-    `path`, `fields` and `where` are those of a pool's file; of several records of a question the first counts.
+    `path`, `fields`, `where` and `answers` are a pool's file's; of several records of a question the first counts.
     `accepts` says when a revision accepts the student's explanation: `answer`, when its answer is the record's, or
     `steps`, when its steps are too, word for word. A record can't judge other wordings: the first flaw is the first
     step that differs from it, so that with `answer` a right answer by wrong steps passes.
@@ -28,6 +29,7 @@ class Recorded(Teacher):
     path: Path
     fields: dict[Target, str | list[str] | None] = Field(default_factory=dict)
     where: dict[str, Any] = Field(default_factory=dict)
+    answers: AnswerKind = "auto"
     accepts: Literal["answer", "steps"] = "answer"
 
     def ready(self) -> None:
@@ -48,7 +50,7 @@ class Recorded(Teacher):
         return counted_reply(request, json.dumps(content, ensure_ascii=False))
 
     def _revise(self, record: Question, steps: list[str], answer: str | None) -> dict[str, Any]:
-        right = text.same_answer(answer, record.answer, record.choices)
+        right = same_answer(answer, record.answer, record)
         if right and (self.accepts == "answer" or text.same_steps(steps, record.steps)):
             return {"flaw": None}
         pairs = zip(map(text.canonical_step, steps), map(text.canonical_step, record.steps), strict=False)
@@ -59,7 +61,7 @@ class Recorded(Teacher):
     @cached_property
     def _records(self) -> dict[str, Question]:
         records: dict[str, Question] = {}
-        source = File(path=self.path, fields=self.fields, where=self.where)
+        source = File(path=self.path, fields=self.fields, where=self.where, answers=self.answers)
         for _, row in source.rows():
             if isinstance(row, Question) and row.answer is not None and row.steps:
                 records.setdefault(_key(row.text, row.choices), row)

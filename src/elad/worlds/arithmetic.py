@@ -17,9 +17,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
+from elad.answers import same_answer
 from elad.errors import UnreadableQuestion
 from elad.records import Explanation, Question, Verdict
-from elad.text import same_answer
 from elad.worlds.operations import COMMON, ITEMS, NAMES, OPERATIONS, TIERS, Operation, Tier, find_operation
 from elad.worlds.world import World
 

@@ -15,9 +15,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
+from elad.answers import same_answer
 from elad.errors import UnreadableQuestion
 from elad.records import Explanation, Question, Verdict
-from elad.text import same_answer
 from elad.worlds.world import World
 
 NAMES = ("Alex", "Fae", "Max", "Polly", "Rex", "Sally", "Sam", "Stella", "Wren")
