@@ -57,3 +57,23 @@ def test_revision() -> None:
         tokens = [f"{world[part]['output_tokens']:,}" for part in ("rationale", "revise")]
         accepted = f"{world['revise']['accepted'] / 400:.0%}"
         assert row(name, *tokens, f"{world['output_ratio']:.2f}", accepted) in readme()
+
+
+def test_the_speed_of_evidence() -> None:
+    told = results("evidence")
+    page = (ROOT / "benchmarks" / "README.md").read_text()
+    for said, name in SPEEDS.items():
+        figure = told[name]
+        assert row(said, *(f"{figure[part]:.2f}" for part in ("median", "low", "high"))) in page, said
+    for size, figures in told["a round by candidates"].items():
+        assert row(f"{int(size):,}", f"{figures['megabytes']:,}", f"{figures['seconds']:,.0f}") in page
+
+
+SPEEDS = {
+    "full evidence, times as fast as `transformers`": "speedup_full",
+    "sampling, times as fast as `transformers`": "speedup_sampling",
+    "full evidence, times as fast as CTranslate2": "speedup_full_over_ctranslate2",
+    "sampling, times as fast as CTranslate2": "speedup_sampling_over_ctranslate2",
+    "full evidence, times the floor": "over_floor",
+    "share of a round that is no model arithmetic": "overhead_share",
+}

@@ -94,7 +94,8 @@ class Slots:
         taken, given = self._tensor(moves).T
         for layer in self._layers:
             for held in layer.held:
-                held[given, :, start : self._cursor] = held[taken, :, start : self._cursor]
+                spans = held[:, :, start : self._cursor]
+                spans.index_copy_(0, given, spans.index_select(0, taken))  # several times as fast as by indexing
 
     def cached(self, slot: int) -> Cached:
         """A copy of what is held of a slot's text: of all its tokens that were read."""
