@@ -122,9 +122,10 @@ def compare(student: Student, asked: Sequence[Question], needs: Needs) -> dict[s
 
 
 def growth(student: Student, asked: Sequence[Question]) -> dict[str, dict[int, float]]:
-    """Milliseconds a question as steps, samples and rests from each step go up: the least of three."""
+    """Milliseconds a question as steps, samples, rests from each step, and rows go up: the least of three."""
 
-    def cost(some: Sequence[Question], needs: Needs) -> float:
+    def cost(some: Sequence[Question], needs: Needs, rows: int | None = None) -> float:
+        student.rows = rows
         least = min(_timed(lambda: student.attempt(some, needs, "evidence")) for _ in range(3))
         return round(1000 * least / len(some), 2)
 
@@ -136,6 +137,7 @@ def growth(student: Student, asked: Sequence[Question]) -> dict[str, dict[int, f
             count: cost(some[:32], FULL) for count, some in sorted(by_steps.items()) if 0 < count < 9 and len(some) > 31
         },
         "ms a question by samples": {n: cost(asked[::4], Needs(samples=n)) for n in (1, 2, 5, 10, 20)},
+        "ms a question by rows": {rows: cost(asked[::2], FULL, rows) for rows in (48, 96, 192, 384, 768)},
         "ms a question by rests": {k: cost(asked[::4], Needs(rebuilds=k)) for k in (1, 2, 4, 8, 16)},
     }
 

@@ -19,22 +19,15 @@ TEXTS = [
 ] * 4
 
 
-def byte_level() -> Tokenizer:
+def byte_level(size: int, *, words: bool) -> Tokenizer:
+    """Without words its tokens run over line ends: `.\\nAnswer` may be one."""
     made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=words)
     made.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    made.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False))
-    return made
-
-
-def byte_level_without_words() -> Tokenizer:
-    """Its tokens run over line ends: `.\\nAnswer` may be one."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    made.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    made.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=500, initial_alphabet=alphabet, show_progress=False))
+    made.train_from_iterator(
+        TEXTS, trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+    )
     return made
 
 
@@ -62,8 +55,8 @@ def word_piece() -> Tokenizer:
 
 
 TOKENIZERS = {
-    "byte-level BPE": byte_level(),
-    "byte-level BPE over line ends": byte_level_without_words(),
+    "byte-level BPE": byte_level(400, words=True),
+    "byte-level BPE over line ends": byte_level(500, words=False),
     "Unigram": unigram(),
     "WordPiece": word_piece(),
 }

@@ -14,7 +14,7 @@ from elad.evaluate import evaluate
 from elad.records import Needs, Question
 from elad.student import Example, Lora, Optimiser, Student, fit, tiny
 from elad.student.decode import Continuation
-from elad.student.fit import IGNORED, _padded
+from elad.student.fit import IGNORED, _inputs
 from elad.student.spans import locate
 from elad.text import prompt
 from elad.worlds import Arithmetic, Deduction
@@ -134,7 +134,7 @@ def test_equal_seeds_give_equal_weights() -> None:
 
 def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
     ids, start = untrained.encode("Question: a\nSteps:\n", "Answer: 2\n")
-    inputs, labels = _padded([(ids, start), (ids[:start], start)], untrained.pad, torch.device("cpu"))
+    inputs, labels = _inputs(untrained, [(ids, start), (ids[:start], start)]).values()
     assert labels.shape == inputs.shape == (2, len(ids))
     learnt = [token for token in labels[0].tolist() if token != IGNORED]
     assert untrained.text_of(learnt) == "Answer: 2\n"

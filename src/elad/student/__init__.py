@@ -1,4 +1,4 @@
-"""The student: any Hugging Face causal language model, and a tiny one that ships with the package."""
+"""The student: any Hugging Face language model, and a tiny one that ships with the package."""
 
 from elad.student.fit import Example, Fitted, Lora, Optimiser, fit
 from elad.student.source import Served, StudentSource

@@ -71,7 +71,7 @@ def _read(student: "Student", shelf: list[tuple["_Draft", list[Reading]]]) -> No
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Leave garbage until later: looking through all objects for it, again and again, took a tenth of the time."""
+    """Leave garbage until later: so many objects are made that all would be looked through for it again and again."""
     collected = gc.isenabled()
     gc.disable()
     try:

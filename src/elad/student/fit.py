@@ -137,31 +137,21 @@ def _batches(lengths: Sequence[int], optimiser: Optimiser, rng: random.Random) -
 
 
 def _inputs(student: "Student", rows: list[tuple[list[int], int]]) -> dict[str, "torch.Tensor"]:
-    """What a model reads and is to write: the prompt and the explanation apart where it has an encoder."""
-    import torch
+    """What a model reads, and the labels (rows, longest): prompts, masked by position, and padding have none.
+
+    Where the model has an encoder, it reads the prompts, and the labels are of the explanations alone.
+    """
+    from elad.student.padding import padded
 
     device = student.model.device
-    if not student.seq2seq:
-        # no attention mask: padding stands behind every text, where causal attention does not look
-        inputs, labels = _padded(rows, student.pad, device)
-        return {"input_ids": inputs, "labels": labels}
-    prompts, _ = _padded([(ids[:start], 0) for ids, start in rows], student.pad, device)
-    _, labels = _padded([(ids[start:], 0) for ids, start in rows], student.pad, device)
-    lengths = torch.tensor([[start] for _, start in rows], device=device)
-    seen = torch.arange(prompts.shape[1], device=device) < lengths
-    return {"input_ids": prompts, "attention_mask": seen.long(), "labels": labels}
-
-
-def _padded(
-    rows: list[tuple[list[int], int]], pad: int, device: "torch.device"
-) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Inputs and labels, (rows, longest), padded on the right; prompts, masked by position, and padding have none."""
-    import torch
-
-    longest = max(len(ids) for ids, _ in rows)
-    inputs = [ids + [pad] * (longest - len(ids)) for ids, _ in rows]
-    labels = [[IGNORED] * start + ids[start:] + [IGNORED] * (longest - len(ids)) for ids, start in rows]
-    return torch.tensor(inputs, device=device), torch.tensor(labels, device=device)
+    if student.seq2seq:
+        prompts, seen = padded([ids[:start] for ids, start in rows], student.pad, device)
+        labels, _ = padded([ids[start:] for ids, start in rows], IGNORED, device)
+        return {"input_ids": prompts, "attention_mask": seen, "labels": labels}
+    # no attention mask: padding stands behind every text, where causal attention does not look
+    inputs, _ = padded([ids for ids, _ in rows], student.pad, device)
+    labels, _ = padded([[IGNORED] * start + ids[start:] for ids, start in rows], IGNORED, device)
+    return {"input_ids": inputs, "labels": labels}
 
 
 def need_peft() -> Any:

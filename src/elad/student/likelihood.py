@@ -89,10 +89,8 @@ def _read(model: Any, readings: Sequence[Reading], pad: int) -> list[float]:
     return [sum(values[: len(reading.target)]) for values, reading in zip(taken, readings, strict=True)]
 
 
-def _joined(readings: Sequence[Reading], behind: int, width: int) -> Cache | None:
+def _joined(readings: Sequence[Reading], behind: int, width: int) -> Cache:
     """What the readings share, padded on the left to the same number of columns, with room for `width` more."""
-    if not behind:
-        return None
     layers = [Layer(*like, len(readings), behind + width) for like in next(r.cached for r in readings if r.cached)]
     for number, layer in enumerate(layers):
         for row, reading in enumerate(readings):

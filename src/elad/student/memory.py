@@ -13,7 +13,7 @@ SPARE = 64
 """Columns of keys and values that are kept free behind the longest text."""
 
 MOST = 384
-"""Rows beyond which a wider batch gained nothing on two cores; on a GPU it was not measured."""
+"""Rows at most, whatever the memory; `make evidence` tells what other numbers take."""
 
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 

@@ -34,10 +34,16 @@ _TOP = 20
 
 
 class Server:
-    """A server that runs. Raises InputError when it does not start, or a request is not answered as it has to be."""
+    """A server that runs. Raises InputError when it does not start, or a request is not answered as it has to be.
 
-    def __init__(self, served: Served, model: Path | str) -> None:
+    `scratch`: a folder that goes when the server does.
+    """
+
+    def __init__(
+        self, served: Served, model: Path | str, scratch: "tempfile.TemporaryDirectory[str] | None" = None
+    ) -> None:
         self._served = served
+        self._scratch = scratch
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -80,6 +86,8 @@ class Server:
                 self._process.kill()
                 self._process.wait()
         self._log.close()
+        if self._scratch:
+            self._scratch.cleanup()
 
     def write(
         self, continuations: Iterable[Continuation], ends: frozenset[int], temperature: float

@@ -95,7 +95,7 @@ class Slots:
         for layer in self._layers:
             for held in layer.held:
                 spans = held[:, :, start : self._cursor]
-                spans.index_copy_(0, given, spans.index_select(0, taken))  # several times as fast as by indexing
+                spans.index_copy_(0, given, spans.index_select(0, taken))
 
     def cached(self, slot: int) -> Cached:
         """A copy of what is held of a slot's text: of all its tokens that were read."""

@@ -1,4 +1,4 @@
-"""The student: a causal language model that explains questions, shows its doubt, and learns."""
+"""The student: a language model that explains questions, shows its doubt, and learns."""
 
 import hashlib
 import os
@@ -55,6 +55,8 @@ class Student:
         self.seq2seq: bool = model.config.is_encoder_decoder
         self.context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._breaks: dict[int, int] = {}
+        if served and self.seq2seq:
+            raise InputError("student.served: an encoder-decoder can't be served; leave `served` out")
         if not self.ends:
             raise InputError("student.model: its tokenizer has no end-of-text token, so it could never stop writing")
         end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
@@ -218,10 +220,11 @@ class Student:
         from elad.student.served import Server
 
         if self._server is None:
-            folder = Path(tempfile.mkdtemp(prefix="elad-")) / "student"
+            scratch = None
             if self.weights is None:
-                self.save(folder)
-            self._server = Server(served, self.weights or folder)
+                scratch = tempfile.TemporaryDirectory(prefix="elad-")
+                self.save(Path(scratch.name) / "student")
+            self._server = Server(served, self.weights or "", scratch)
         return self._server
 
     @cached_property
