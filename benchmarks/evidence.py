@@ -162,24 +162,29 @@ def one_round(candidates: int, folder: Path) -> str:
     return json.dumps({"megabytes": round(int(peak[1]) / 1024) if peak else 0, "seconds": round(seconds, 1)})
 
 
+def _elsewhere(*arguments: str) -> Any:
+    """What this file prints in a process of its own."""
+    command = [sys.executable, __file__, *arguments]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def pool_sizes(sizes: Sequence[int]) -> dict[int, dict[str, float]]:
     """The peak memory and the time of a round, by the size of the pool, each in a process of its own."""
     told = {}
     for size in sizes:
         with tempfile.TemporaryDirectory() as scratch:
-            out = subprocess.run(
-                [sys.executable, __file__, "--round", str(size), "--folder", scratch],
-                check=True, capture_output=True, text=True,
-            )  # fmt: skip
-        told[size] = json.loads(out.stdout)
+            told[size] = _elsewhere("--round", str(size), "--folder", scratch)
         say(f"  {size} candidates: {told[size]}")
     return told
 
 
-def overhead() -> float:
-    """The share of a round of the demo that is no model arithmetic: reading, sampling, ledger, selection, Python."""
-    recipe = load_recipe(Path("recipes/elad.yaml"), ["stop=[{kind: budget, rounds: 1}]"])
-    spent = {"model": 0.0, "round": 0.0}
+def shares(rounds: int) -> list[float]:
+    """The share of each round of the demo that is no model arithmetic: reading, sampling, ledger, selection, Python.
+
+    A round before them is not counted, in which libraries are imported.
+    """
+    recipe = load_recipe(Path("recipes/elad.yaml"), [f"stop=[{{kind: budget, rounds: {rounds + 1}}}]"])
+    spent: list[tuple[str, float]] = []
 
     def timed(work: Callable[..., Any], name: str) -> Callable[..., Any]:
         def wrapped(*args: Any, **named: Any) -> Any:
@@ -187,7 +192,7 @@ def overhead() -> float:
             try:
                 return work(*args, **named)
             finally:
-                spent[name] += time.perf_counter() - began
+                spent.append((name, time.perf_counter() - began))
 
         return wrapped
 
@@ -201,7 +206,12 @@ def overhead() -> float:
         ):
             patched.enter_context(patch.object(where, name, timed(getattr(where, name), of)))
         distil(recipe, Path(scratch))
-    return 1 - spent["model"] / spent["round"]
+    told, model = [], 0.0
+    for name, seconds in spent:
+        if name == "round":
+            told.append(1 - model / seconds)
+        model = 0.0 if name == "round" else model + seconds
+    return told[1:]
 
 
 def profile(asked: Sequence[Question]) -> str:
@@ -230,6 +240,7 @@ def main() -> None:
     parser.add_argument("--pools", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--profile", action="store_true", help="only tell where the time goes")
     parser.add_argument("--round", type=int, help="only run a round with so many candidates, in --folder")
+    parser.add_argument("--shares", type=int, help="only tell what of so many rounds is no model arithmetic")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     asked = questions(options.questions)
@@ -239,6 +250,9 @@ def main() -> None:
     if options.round:
         print(one_round(options.round, options.folder))
         return
+    if options.shares:
+        print(json.dumps(shares(options.shares)))
+        return
     student = Student.load("tiny", most=MOST)
     watched = Watched(student.model, student.tokenizer, most=MOST)
     watched.attempt(asked, FULL, "evidence")
@@ -246,8 +260,8 @@ def main() -> None:
         compare(student, asked[:32], FULL)  # warm
         full = [compare(student, asked, FULL) for _ in range(options.turns)]
         sampling = [compare(student, asked, SAMPLING) for _ in range(options.turns)]
-        shares = [overhead() for _ in range(options.turns)]
-        say(f"  overhead {shares}")
+        overhead = _elsewhere("--shares", str(options.turns))
+        say(f"  overhead {overhead}")
         grown = growth(student, asked)
         pools = pool_sizes(options.pools)
     least, *_, most = options.pools
@@ -261,7 +275,7 @@ def main() -> None:
         "speedup_full": spread([turn["over plain"] for turn in full]),
         "speedup_sampling": spread([turn["over plain"] for turn in sampling]),
         "over_floor": spread([turn["over floor"] for turn in full]),
-        "overhead_share": spread(shares),
+        "overhead_share": spread(overhead),
         "memory_ratio_100k_to_1k": spread([pools[most]["megabytes"] / pools[least]["megabytes"]]),
         **grown,
         "a round by candidates": pools,

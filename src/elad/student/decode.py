@@ -120,22 +120,18 @@ class LastStates:
 class Writer:
     """Writes with at most `count` rows at a time; where memory does not hold that many, `count` is halved.
 
-    No text is to become longer than `longest` tokens, its prompt's among them.
+    No text is to become longer than the slots hold, its prompt among it.
     """
 
-    def __init__(
-        self, model: Any, *, count: int, longest: int, pad: int, ends: frozenset[int], temperature: float = 1.0
-    ) -> None:
+    def __init__(self, slots: Slots, *, count: int, ends: frozenset[int], temperature: float = 1.0) -> None:
         self.count = count
-        self._longest = longest
-        self._model = model
-        self._pad = pad
+        self.slots = slots
         self._ends = ends
         self._temperature = temperature
         self._waiting: deque[Row] = deque()
         self._rows: list[Row] = []
-        self._slots = Slots(model, count, longest, pad)
-        self._states = LastStates(model, wanted=False)
+        self._states = LastStates(slots.model, wanted=False)
+        slots.clear()
 
     def write(self, continuations: Iterable[Continuation]) -> Iterator[Continuation]:
         """Each continuation, and each that joined one, as it ends. Raises InputError when not even one row fits."""
@@ -143,13 +139,13 @@ class Writer:
         for continuation in sorted(continuations, key=lambda c: (-len(c.prompt), c.rolls is not None)):
             alike.setdefault(tuple(continuation.prompt), []).append(continuation)
         self._waiting.extend(alike.values())
-        self._states = LastStates(self._model, wanted=any(row[0].embed for row in self._waiting))
+        self._states = LastStates(self.slots.model, wanted=any(row[0].embed for row in self._waiting))
         while self._waiting or self._rows:
             done: Row = []
             try:
                 self._admit()
                 with self._states:
-                    logits = self._slots.step([row[0].last for row in self._rows])
+                    logits = self.slots.step([row[0].last for row in self._rows])
                 self._advance(logits, done)
             except (RuntimeError, MemoryError) as error:
                 self._retreat(error)
@@ -171,7 +167,7 @@ class Writer:
             room -= _forks_to_come(entering[-1])
             self._rows.append(entering[-1])
         if entering:
-            self._slots.fill([row[0].text for row in entering])
+            self.slots.fill([row[0].text for row in entering])
 
     def _advance(self, logits: torch.Tensor, done: Row) -> None:
         """Give every continuation its next token, and every row that goes on a slot."""
@@ -180,7 +176,7 @@ class Writer:
         for slot, (token, *_) in greedy.items():
             for continuation in self._rows[slot]:
                 if continuation.share and (token in self._ends or len(continuation.tokens) + 1 == continuation.most):
-                    continuation.cached = self._slots.cached(slot)
+                    continuation.cached = self.slots.cached(slot)
         going: list[tuple[int, Row] | None] = []  # with the slot that the text comes from
         forks: list[tuple[int, Row]] = []
         for slot, row in enumerate(self._rows):
@@ -223,14 +219,14 @@ class Writer:
         placed = [row for row in [*going, *forks[:room]] if row]
         self._rows = [row for _, row in placed]
         self._waiting.extendleft(row for _, row in forks[room:])
-        self._slots.arrange([source for source, _ in placed])
+        self.slots.arrange([source for source, _ in placed])
 
     def _retreat(self, error: Exception) -> None:
         """Out of memory: let all rows wait, to be encoded again in half as many slots. What they wrote stays."""
         self.count = halved(self.count, error)
         self._waiting.extendleft(reversed(self._rows))
         self._rows = []
-        self._slots = Slots(self._model, self.count, self._longest, self._pad)
+        self.slots = self.slots.fewer(self.count)
 
 
 def likeliest(rows: Sequence[Row], logits: torch.Tensor, states: torch.Tensor | None) -> dict[int, Greedy]:

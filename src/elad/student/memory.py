@@ -9,8 +9,8 @@ import torch
 from elad.errors import InputError
 from elad.progress import say
 
-SPARE = 64
-"""Columns of keys and values that are kept free behind the longest text."""
+SPARE = 16
+"""Columns of keys and values that are free behind the longest text: so many tokens are written until all is moved."""
 
 MOST = 384
 """Rows at most, whatever the memory; `make evidence` tells what other numbers take."""

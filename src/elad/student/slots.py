@@ -26,13 +26,22 @@ class Slots:
     """Room for `count` texts of up to `longest` tokens; the slots in use are the first ones, without gaps."""
 
     def __init__(self, model: Any, count: int, longest: int, pad: int) -> None:
-        self._model = model
-        self._count = count
+        self.count = count
+        self.longest = longest
+        self.model = model
         self._columns = longest + SPARE
         self._pad = pad
         self._cursor = 0
         self._lengths: list[int] = []  # with the token that is read next
         self._layers: list[Layer] = []
+
+    def clear(self) -> None:
+        """Let all texts go, and keep the memory: taking new memory into use takes time."""
+        self._cursor, self._lengths = 0, []
+
+    def fewer(self, count: int) -> "Slots":
+        """Room for as long texts, but not for as many; nothing is held there yet."""
+        return Slots(self.model, count, self.longest, self._pad)
 
     @torch.inference_mode()
     def fill(self, texts: Sequence[Sequence[int]]) -> None:
@@ -40,14 +49,14 @@ class Slots:
         longest = max(map(len, texts))
         if self._cursor < longest:
             self._move(longest)
-        rows = max(1, at_a_time(self._model) // longest)
+        rows = max(1, at_a_time(self.model) // longest)
         for start in range(0, len(texts), rows):
             self._encode([text[:-1] for text in texts[start : start + rows]])
 
     def _encode(self, texts: Sequence[Sequence[int]]) -> None:
-        ids, mask = padded(texts, self._pad, self._model.device, left=True)
+        ids, mask = padded(texts, self._pad, self.model.device, left=True)
         cache = DynamicCache()  # every layer is held whole, also those with a window: the masks see to that
-        self._model(
+        self.model(
             input_ids=ids,
             attention_mask=mask,
             position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
@@ -56,7 +65,7 @@ class Slots:
             logits_to_keep=1,
         )
         if not self._layers:
-            self._layers = [Layer(layer.keys, layer.values, self._count, self._columns) for layer in _whole(cache)]
+            self._layers = [Layer(layer.keys, layer.values, self.count, self._columns) for layer in _whole(cache)]
         for held, new in zip(self._layers, cache.layers, strict=True):
             held.put(len(self._lengths), self._cursor, new.keys, new.values)
         self._lengths += [len(text) + 1 for text in texts]
@@ -65,7 +74,7 @@ class Slots:
     def step(self, tokens: Sequence[int]) -> torch.Tensor:
         """Read a token behind each slot's text; the logits of the next (slots, vocabulary)."""
         longest = max(self._lengths)
-        if self._cursor == self._columns:
+        if self._cursor >= longest + SPARE:
             self._move(longest)
         start = self._cursor + 1 - longest
         for layer in self._layers:
@@ -73,7 +82,7 @@ class Slots:
         self._cursor += 1
         lengths = self._tensor(self._lengths)[:, None]
         columns = torch.arange(start, self._cursor, device=lengths.device)
-        logits: torch.Tensor = self._model(
+        logits: torch.Tensor = self.model(
             input_ids=self._tensor(tokens)[:, None],
             attention_mask=(columns >= self._cursor - lengths).long(),
             position_ids=lengths - 1,
@@ -111,7 +120,7 @@ class Slots:
         self._cursor = cursor
 
     def _tensor(self, values: Sequence[Any]) -> torch.Tensor:
-        return torch.tensor(values, device=self._model.device)
+        return torch.tensor(values, device=self.model.device)
 
 
 def _whole(cache: Cache) -> list[DynamicLayer]:

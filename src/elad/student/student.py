@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from elad.student.decode import Continuation
     from elad.student.likelihood import Reading
     from elad.student.served import Server
+    from elad.student.slots import Slots
     from elad.student.source import Served
 
 
@@ -49,6 +50,7 @@ class Student:
         self.served = served
         self.weights: Path | str | None = weights
         self._server: Server | None = None
+        self._slots: Slots | None = None
         named = model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [named]
         self.ends = frozenset(id for id in (*named, tokenizer.eos_token_id) if id is not None)
@@ -137,8 +139,8 @@ class Student:
         return weights_digest(folder)
 
     def changing(self) -> None:
-        """To be told before the weights are changed: whoever serves them stops."""
-        self.weights = None
+        """To be told before the weights are changed: whoever serves them stops, and memory is left to training."""
+        self.weights = self._slots = None
         if self._server:
             self._server.stop()
             self._server = None
@@ -208,13 +210,27 @@ class Student:
         rows = self.rows or rows_that_fit(self.model, longest)
         if not any(continuation.joined for continuation in continuations):
             rows = max(1, min(rows, len(continuations)))
-        how = partial(Writer, longest=longest) if self._forks else PlainWriter
-        writer = how(self.model, count=rows, pad=self.pad, ends=self.ends, temperature=temperature)
+        writer: Writer | PlainWriter
+        if self._forks:
+            writer = Writer(self._taken_slots(rows, longest), count=rows, ends=self.ends, temperature=temperature)
+        else:
+            writer = PlainWriter(self.model, count=rows, pad=self.pad, ends=self.ends, temperature=temperature)
         try:
             yield from writer.write(continuations)
         finally:
+            if isinstance(writer, Writer):
+                self._slots = writer.slots
             if writer.count < rows:
                 self.rows = writer.count
+
+    def _taken_slots(self, rows: int, longest: int) -> "Slots":
+        """Those of an earlier writer, where they are enough; the student holds them no more."""
+        from elad.student.slots import Slots
+
+        slots, self._slots = self._slots, None
+        if slots is None or slots.count < rows or slots.longest < longest:
+            return Slots(self.model, rows, longest, self.pad)
+        return slots
 
     def _serving(self, served: "Served") -> "Server":
         from elad.student.served import Server
