@@ -15,7 +15,7 @@ from elad.student import Example, Optimiser, Student, fit, tiny
 from elad.student.decode import Continuation
 from elad.student.likelihood import Reading
 from elad.student.slots import Slots, can_fork
-from elad.text import STEPS, prompt, written
+from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 
 SIZE = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -92,7 +92,7 @@ def test_every_architecture_gives_the_same_evidence_forked_and_plain(name: str) 
 def test_every_architecture_writes_greedily_what_generate_writes(name: str) -> None:
     one = student(name)
     for question in Arithmetic(size="small", count=3, seed=8).questions():
-        source, opening = one.opening(prompt(question))
+        source, opening = one.opening(PLAIN.asked(question))
         begun = Continuation(opening, one.most, source)
         list(one.write([begun]))
         ids = torch.tensor([source or opening])
@@ -153,7 +153,7 @@ def test_positions_end_where_the_context_does(forks: bool) -> None:
     asked = [Question(id=str(n), text=" ".join(["coins"] * n)) for n in (2, 20, 38)]
     assert not any(map(one.too_long, asked))
     assert one.too_long(Question(id="x", text=" ".join(["coins"] * 60)))
-    teach = [Example(prompt(question), "1.\n2.\nAnswer: 3\n") for question in asked]
+    teach = [Example(PLAIN.asked(question), "1.\n2.\nAnswer: 3\n") for question in asked]
     fit(one, teach, Optimiser(learning_rate=0.01, batch=3, epochs=60), "s")
     attempts = one.attempt(asked, ALL, "s")
     assert [attempt.explanation.answer for attempt in attempts] == ["3"] * 3
@@ -259,7 +259,7 @@ def test_samples_follow_the_model_exactly() -> None:
 def test_a_likelihood_is_that_of_one_forward_pass_alone(shipped: Student, questions: list[Question]) -> None:
     readings, exact = [], []
     for length, question in enumerate(questions, start=1):
-        _, context = shipped.opening(prompt(question))
+        _, context = shipped.opening(PLAIN.asked(question))
         target = shipped.ids("\n".join(question.steps))[:length]
         with torch.inference_mode():
             logprobs = shipped.model(torch.tensor([context + target])).logits[0].log_softmax(-1)
@@ -277,9 +277,9 @@ def test_given_explanations_are_likely_with_their_question_and_without(name: str
     ]
     pairs = list(zip([Question(id="x", text="x"), *asked], explanations, strict=True))[1:]
     for (question, explanation), found in zip(pairs, one.likelihoods(pairs), strict=True):
-        target = one.ids(written(explanation))
+        target = one.ids(PLAIN.written(explanation))
         assert found.tokens == len(target)
-        for frame, value in ((prompt(question), found.asked), (STEPS, found.alone)):
+        for frame, value in ((PLAIN.asked(question), found.asked), (PLAIN.alone(), found.alone)):
             source, opening = one.opening(frame)
             ids = torch.tensor([[*opening, *target]])
             with torch.inference_mode():
@@ -293,7 +293,7 @@ def test_an_embedding_is_the_mean_of_the_states_that_the_tokens_came_from(
     shipped: Student, questions: list[Question]
 ) -> None:
     attempt = shipped.attempt(questions[:3], Needs(embedding=True), "s")[1]
-    _, opening = shipped.opening(prompt(questions[1]))
+    _, opening = shipped.opening(PLAIN.asked(questions[1]))
     begun = Continuation(opening, shipped.most)
     list(shipped.write([begun]))
     with torch.inference_mode():

@@ -10,7 +10,7 @@ from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.records import Annotation, Attempt, Evidence, Explanation, Needs, Question, SpanEvidence, Verdict
 from elad.student import Optimiser, Student
-from elad.text import prompt, question_digest
+from elad.text import PLAIN, question_digest
 from elad.train import Lesson, Rehearsal, Sft
 from elad.worlds import Arithmetic
 
@@ -30,16 +30,17 @@ def attempt(question: Question, entropy: float, answer: str | None = "1") -> Att
     )
 
 
+STUDENT = Student.load("tiny")
 QUESTIONS = list(Arithmetic(size="small", count=12).questions())
 
 
 def test_what_is_rehearsed() -> None:
     attempts = [attempt(q, n) for n, q in enumerate(QUESTIONS)] + [attempt(Question(id="x", text="x"), 0, answer=None)]
     lesson = Lesson([annotation(QUESTIONS[0])], [annotation(Question(id="old", text="old"))], attempts)
-    rehearsed = [example.prompt for example in Rehearsal(surest=0.4).examples(lesson)]
-    assert rehearsed == [prompt(Question(id="old", text="old")), *(prompt(q) for q in QUESTIONS[1:5])]
-    assert len(Rehearsal(items=3).examples(lesson)) == 3
-    assert len(Rehearsal(items=0).examples(lesson)) == 1, "what was paid for is always gone over"
+    rehearsed = [example.prompt for example in Rehearsal(surest=0.4).examples(STUDENT, lesson)]
+    assert rehearsed == [PLAIN.asked(Question(id="old", text="old")), *(PLAIN.asked(q) for q in QUESTIONS[1:5])]
+    assert len(Rehearsal(items=3).examples(STUDENT, lesson)) == 3
+    assert len(Rehearsal(items=0).examples(STUDENT, lesson)) == 1, "what was paid for is always gone over"
 
 
 def test_a_file_is_rehearsed_first_without_what_is_held_out_or_paid_for(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_a_file_is_rehearsed_first_without_what_is_held_out_or_paid_for(tmp_path
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     rehearsal = Rehearsal.model_validate({"file": {"path": str(file)}})
     lesson = Lesson([annotation(paid)], [], [attempt(QUESTIONS[0], 0.1)], frozenset({question_digest(held_out)}))
-    assert [example.prompt for example in rehearsal.examples(lesson)] == [prompt(known)]
+    assert [example.prompt for example in rehearsal.examples(STUDENT, lesson)] == [PLAIN.asked(known)]
 
 
 def test_a_file_that_can_not_be_rehearsed_is_told(tmp_path: Path) -> None:

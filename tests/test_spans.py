@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from elad.student.spans import locate
-from elad.text import read
+from elad.text import PLAIN
 
 TEXTS = [
     "Mia has 12 coins.\n12 + 5 = 17.\nAnswer: 17\n",
@@ -50,7 +50,9 @@ def word_piece() -> Tokenizer:
     made = Tokenizer(models.WordPiece(unk_token="<unk>"))
     made.normalizer = normalizers.Replace("\n", " ⏎ ")
     made.pre_tokenizer = pre_tokenizers.Whitespace()
-    made.decoder = decoders.Sequence([decoders.WordPiece(cleanup=False), decoders.Fuse(), decoders.Replace(" ⏎ ", "\n")])
+    made.decoder = decoders.Sequence(
+        [decoders.WordPiece(cleanup=False), decoders.Fuse(), decoders.Replace(" ⏎ ", "\n")]
+    )
     made.train_from_iterator(
         TEXTS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=["<unk>", "⏎"], show_progress=False)
     )
@@ -84,7 +86,7 @@ def test_steps_and_answer_are_those_of_the_text_and_stand_where_they_are_found(n
 
     found = locate(ids, decode, lambda token: decode([token]).count("\n"))
     said = decode(ids)
-    assert found.explanation == read(said)
+    assert found.explanation == PLAIN.read(said)
     assert len(found.steps) == len(found.explanation.steps)
     reached = 0
     for step, span in zip(found.explanation.steps, found.steps, strict=True):

@@ -16,7 +16,7 @@ from elad.student import Example, Lora, Optimiser, Student, fit, tiny
 from elad.student.decode import Continuation
 from elad.student.fit import IGNORED, _padded
 from elad.student.spans import locate
-from elad.text import prompt
+from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 
 
@@ -36,7 +36,7 @@ def questions() -> list[Question]:
 
 
 def test_marks_are_those_of_one_forward_pass(shipped: Student, questions: list[Question]) -> None:
-    begun = [Continuation(ids, 48) for _, ids in map(shipped.opening, map(prompt, questions))]
+    begun = [Continuation(ids, 48) for _, ids in map(shipped.opening, map(PLAIN.asked, questions))]
     assert sorted(map(id, shipped.write(begun))) == sorted(map(id, begun))
     for one in begun:
         with torch.inference_mode():
@@ -98,7 +98,7 @@ def test_steps_are_found_by_position(untrained: Student, text: str, steps: list[
 def test_the_shipped_tokenizer_reads_the_worlds_in_whole_words(world: Arithmetic | Deduction) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny.FOLDER)
     for question in world.questions():
-        text = prompt(question) + "\n".join(question.steps) + f"\nAnswer: {question.answer}\n"
+        text = PLAIN.asked(question) + "\n".join(question.steps) + f"\nAnswer: {question.answer}\n"
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.decode(ids) == text
         assert not any(

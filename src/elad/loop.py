@@ -68,6 +68,7 @@ def distil(recipe: Recipe, folder: Path) -> str:
         for part in recipe.parts():
             part.ready()
         student = recipe.student.load(sound_student(ledger))
+        ledger.state_fact("chat_template", student.template_digest or "")
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         admit(ledger, recipe.pool, recipe.held_out)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))

@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from elad import text
 from elad.errors import InputError, StorageError
 from elad.progress import heed, say, track
 from elad.records import Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
+from elad.student.fit import Example
+from elad.text import Layout, digest
 
 if TYPE_CHECKING:
     from elad.student.decode import Continuation
@@ -39,6 +40,7 @@ class Student:
         *,
         rows: int | None = None,
         most: int = 128,
+        layout: Layout | None = None,
         served: "Served | None" = None,
         weights: Path | str | None = None,
     ) -> None:
@@ -46,6 +48,8 @@ class Student:
         self.tokenizer = tokenizer
         self.rows = rows
         self.most = most
+        self.layout = layout or Layout()
+        self.chats: bool = bool(tokenizer.chat_template) if self.layout.chat == "auto" else self.layout.chat
         self.served = served
         self.weights: Path | str | None = weights
         self._server: Server | None = None
@@ -55,6 +59,8 @@ class Student:
         self.seq2seq: bool = model.config.is_encoder_decoder
         self.context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._breaks: dict[int, int] = {}
+        if self.chats and not tokenizer.chat_template:
+            raise InputError("student.layout.chat: the student's tokenizer has no chat template; leave it at `auto`")
         if not self.ends:
             raise InputError("student.model: its tokenizer has no end-of-text token, so it could never stop writing")
         end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
@@ -74,6 +80,7 @@ class Student:
         rows: int | None = None,
         most: int = 128,
         device: str = "auto",
+        layout: Layout | None = None,
         served: "Served | None" = None,
     ) -> Self:
         """Load a Hugging Face language model from a directory or hub id; `tiny` is the one that ships with the package.
@@ -108,7 +115,7 @@ class Student:
             model = model.to(device)
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"student.device: {device!r} can't be used ({error})") from error
-        return cls(model.eval(), tokenizer, rows=rows, most=most, served=served, weights=where)
+        return cls(model.eval(), tokenizer, rows=rows, most=most, layout=layout, served=served, weights=where)
 
     def save(self, folder: Path) -> str:
         """Save as a Hugging Face directory, whole or not at all; returns the SHA-256 of the weights."""
@@ -143,14 +150,43 @@ class Student:
 
     # -- what it writes ---------------------------------------------------------------------------------------------
 
+    def asked(self, question: Question) -> str:
+        """What the student reads of a question, up to where its explanation begins."""
+        return self._turns(self.layout.asked(question, chat=self.chats))
+
+    @property
+    def alone(self) -> str:
+        """The same without the question."""
+        return self._turns(self.layout.alone(chat=self.chats))
+
+    def _turns(self, said: str) -> str:
+        """What a user says, as the student's chat template has it where it chats."""
+        if not self.chats:
+            return said
+        turns = [{"role": "system", "content": self.layout.system}] if self.layout.system else []
+        turns.append({"role": "user", "content": said})
+        try:
+            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        except Exception as error:  # a template may refuse a turn, in words of its own
+            raise InputError(f"student.layout: the student's chat template can't be used ({error})") from error
+
+    @property
+    def template_digest(self) -> str | None:
+        """A name for the chat template that is used; None where there is none."""
+        return digest(str(self.tokenizer.chat_template)) if self.chats else None
+
+    def example(self, question: Question, explanation: Explanation) -> Example:
+        """A question and an explanation as a text to learn."""
+        return Example(self.asked(question), self.layout.written(explanation))
+
     def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
         """Token ids of a text to learn, and how many of them are its prompt's."""
-        before = list(self.tokenizer(prompt)["input_ids"])
+        before = self._prompt_ids(prompt)
         return [*before, *self.ids(target), self.end], len(before)
 
     def too_long(self, question: Question) -> str | None:
         """Why a question leaves no room in the student's context for an explanation; None when there is room."""
-        source, opening = self.opening(text.prompt(question))
+        source, opening = self.opening(self.asked(question))
         tokens = max(len(source), len(opening))
         if self.context is None or max(len(source), len(opening) + self.most) <= self.context:
             return None
@@ -173,9 +209,9 @@ class Student:
         """The greedy explanation of each question, without evidence; an empty one of a question that is too long."""
         explained = [Explanation(steps=(), answer=None)] * len(questions)
         fitting = [i for i, question in enumerate(questions) if not self.too_long(question)]
-        written = self.complete([text.prompt(questions[i]) for i in fitting])
+        written = self.complete([self.asked(questions[i]) for i in fitting])
         for i, continuation in zip(fitting, written, strict=True):
-            explained[i] = text.read(continuation)
+            explained[i] = self.layout.read(continuation)
         return explained
 
     def attempt(
@@ -254,8 +290,12 @@ class Student:
 
     def opening(self, prompt: str) -> tuple[list[int], list[int]]:
         """What the model's encoder reads, nothing where it has none, and what the text to write stands behind."""
-        ids = list(self.tokenizer(prompt)["input_ids"])
+        ids = self._prompt_ids(prompt)
         return (ids, [self.model.config.decoder_start_token_id]) if self.seq2seq else ([], ids)
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        """The tokens of a text that begins here; a chat template has its own beginning."""
+        return list(self.tokenizer(prompt, add_special_tokens=not self.chats)["input_ids"])
 
     def ids(self, continuation: str) -> list[int]:
         """The tokens of a text that begins behind another."""

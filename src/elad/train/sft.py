@@ -6,7 +6,7 @@ from pydantic import Field
 
 from elad.student import Fitted, Lora, Optimiser, Student, fit
 from elad.student.fit import need_peft
-from elad.train.rehearsal import Rehearsal, example
+from elad.train.rehearsal import Rehearsal
 from elad.train.trainer import Lesson, Trainer
 
 
@@ -30,7 +30,7 @@ class Sft(Trainer):
 
     def train(self, student: Student, lesson: Lesson, seed: str) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""
-        new = [example(annotation.question, annotation.target) for annotation in lesson.new]
+        new = [student.example(annotation.question, annotation.target) for annotation in lesson.new]
         if not new:
             return Fitted()
-        return fit(student, new + self.rehearsal.examples(lesson), self.optimiser, seed, self.lora)
+        return fit(student, new + self.rehearsal.examples(student, lesson), self.optimiser, seed, self.lora)
