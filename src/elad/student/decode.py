@@ -118,17 +118,23 @@ class LastStates:
 
 
 class Writer:
-    """Writes with at most `count` rows at a time; where memory does not hold that many, `count` is halved."""
+    """Writes with at most `count` rows at a time; where memory does not hold that many, `count` is halved.
 
-    def __init__(self, model: Any, *, count: int, pad: int, ends: frozenset[int], temperature: float = 1.0) -> None:
+    No text is to become longer than `longest` tokens, its prompt's among them.
+    """
+
+    def __init__(
+        self, model: Any, *, count: int, longest: int, pad: int, ends: frozenset[int], temperature: float = 1.0
+    ) -> None:
         self.count = count
+        self._longest = longest
         self._model = model
         self._pad = pad
         self._ends = ends
         self._temperature = temperature
         self._waiting: deque[Row] = deque()
         self._rows: list[Row] = []
-        self._slots = Slots(model, count, pad)
+        self._slots = Slots(model, count, longest, pad)
         self._states = LastStates(model, wanted=False)
 
     def write(self, continuations: Iterable[Continuation]) -> Iterator[Continuation]:
@@ -224,7 +230,7 @@ class Writer:
         self.count = halved(self.count, error)
         self._waiting.extendleft(reversed(self._rows))
         self._rows = []
-        self._slots = Slots(self._model, self.count, self._pad)
+        self._slots = Slots(self._model, self.count, self._longest, self._pad)
 
 
 def likeliest(rows: Sequence[Row], logits: torch.Tensor, states: torch.Tensor | None) -> dict[int, Greedy]:

@@ -35,6 +35,7 @@ def gather(
     with _without_collection():
         for continuation in student.write([c for draft in drafts for c in draft.begin()], needs.temperature):
             draft: _Draft = continuation.owner
+            continuation.owner = continuation.joined = None  # a ring would stay in memory until somebody looks for it
             draft.open -= 1
             if continuation is draft.greedy:
                 shelf.append((draft, draft.readings()))

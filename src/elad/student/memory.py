@@ -30,7 +30,7 @@ def rows_that_fit(model: Any, tokens: int) -> int:
         size = getattr(config, "head_dim", None) or width // heads
         width = (getattr(config, "num_key_value_heads", None) or heads) * size
     number = next(model.parameters()).element_size()
-    row = 2 * config.num_hidden_layers * width * number * (1.5 * tokens + SPARE) + 12 * config.vocab_size
+    row = 2 * config.num_hidden_layers * width * number * (tokens + SPARE) + 12 * config.vocab_size
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     return int(max(1, min(MOST, (_total(model.device) - weights) / 2 / row)))
 

@@ -6,9 +6,11 @@ slot 1    . . . . . Q u e s t i o n |        is one column more, and what a text
                                              (windows that slide and positions that are relative hold)
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
@@ -21,13 +23,14 @@ Cached = list[tuple[torch.Tensor, torch.Tensor]]
 
 
 class Slots:
-    """Room for `count` texts; those in use are the first ones, without gaps."""
+    """Room for `count` texts of up to `longest` tokens; the slots in use are the first ones, without gaps."""
 
-    def __init__(self, model: Any, count: int, pad: int) -> None:
+    def __init__(self, model: Any, count: int, longest: int, pad: int) -> None:
         self._model = model
         self._count = count
+        self._columns = longest + SPARE
         self._pad = pad
-        self._columns = self._cursor = 0
+        self._cursor = 0
         self._lengths: list[int] = []  # with the token that is read next
         self._layers: list[Layer] = []
 
@@ -102,9 +105,8 @@ class Slots:
         """Have all texts end further left, or further right where longer ones are to come."""
         longest = max(self._lengths, default=1)
         cursor = max(cursor, longest)
-        self._columns = max(self._columns, cursor + max(SPARE, cursor // 2))
         for layer in self._layers:
-            layer.move(len(self._lengths), self._cursor + 1 - longest, self._cursor, cursor, self._columns)
+            layer.move(len(self._lengths), self._cursor + 1 - longest, self._cursor, cursor)
         self._cursor = cursor
 
     def _tensor(self, values: Sequence[Any]) -> torch.Tensor:
@@ -128,21 +130,17 @@ class Layer(DynamicLayer):  # type: ignore[misc]
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, slots: int, columns: int) -> None:
         super().__init__()
         self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
-        # zeros: what is masked is still multiplied by nothing, and nothing times no number is no number
-        self.held = [x.new_zeros(slots, x.shape[-3], columns, x.shape[-1]) for x in (keys, values)]
+        self.held = [_zeros(x, slots, x.shape[-3], columns, x.shape[-1]) for x in (keys, values)]
 
     def put(self, slot: int, cursor: int, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Let new texts end at the cursor, from a slot on."""
         for held, new in zip(self.held, (keys, values), strict=True):
             held[slot : slot + new.shape[0], :, cursor - new.shape[2] : cursor] = new
 
-    def move(self, width: int, start: int, stop: int, cursor: int, columns: int) -> None:
-        """Have the columns from start to stop end at the cursor, among so many."""
-        for number, held in enumerate(self.held):
-            moved = held[:width, :, start:stop].clone()
-            if columns > held.shape[2]:
-                self.held[number] = held.new_zeros(*held.shape[:2], columns, held.shape[3])
-            self.held[number][:width, :, cursor - (stop - start) : cursor] = moved
+    def move(self, width: int, start: int, stop: int, cursor: int) -> None:
+        """Have the columns from start to stop end at the cursor."""
+        for held in self.held:
+            held[:width, :, cursor - (stop - start) : cursor] = held[:width, :, start:stop].clone()
 
     def show(self, width: int, start: int, stop: int) -> None:
         """The first slots, and their columns from start to stop (exclusive)."""
@@ -158,13 +156,24 @@ class Layer(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
 
+def _zeros(like: torch.Tensor, *shape: int) -> torch.Tensor:
+    """Zeros: what is masked is still multiplied by nothing, and nothing times no number is no number.
+
+    On a CPU they are had from numpy, whose memory is none until it is written to.
+    """
+    if like.device.type != "cpu":
+        return like.new_zeros(shape)
+    raw = np.zeros(math.prod(shape) * like.element_size(), dtype=np.uint8)
+    return torch.from_numpy(raw).view(like.dtype).view(shape)
+
+
 def can_fork(model: Any) -> bool:
     """Whether a model writes from a slot, filled or forked, what it writes from a text of its own: tried out."""
     if model.config.is_encoder_decoder:
         return False
     tokens = [number % model.config.get_text_config().vocab_size for number in range(1, 9)]
     try:
-        slots = Slots(model, 3, 0)
+        slots = Slots(model, 3, len(tokens), 0)
         slots.fill([tokens[:3], tokens[:5]])
         slots.step([tokens[2], tokens[4]])
         slots.arrange([1, 0, 1])

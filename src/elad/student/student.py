@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -237,11 +237,12 @@ class Student:
         from elad.student.memory import rows_that_fit
         from elad.student.plain import PlainWriter
 
-        longest = max((len(c.source) + len(c.prompt) + 2 * c.most for c in continuations), default=0)
+        # what joins a text begins within it, and may become as long again
+        longest = max((len(c.source) + len(c.prompt) + 2 * c.most for c in continuations), default=1)
         rows = self.rows or rows_that_fit(self.model, longest)
         if not any(continuation.joined for continuation in continuations):
             rows = max(1, min(rows, len(continuations)))
-        how = Writer if self._forks else PlainWriter
+        how = partial(Writer, longest=longest) if self._forks else PlainWriter
         writer = how(self.model, count=rows, pad=self.pad, ends=self.ends, temperature=temperature)
         try:
             yield from writer.write(continuations)
