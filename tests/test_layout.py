@@ -11,6 +11,7 @@ from elad.errors import InputError
 from elad.export import export
 from elad.ledger import Ledger
 from elad.loop import distil
+from elad.recipe import Recipe
 from elad.records import Explanation, Needs, Question
 from elad.student import Optimiser, Student, fit, tiny
 from elad.student.fit import IGNORED, _padded
@@ -112,9 +113,8 @@ def test_a_template_that_is_not_there_or_refuses_is_told() -> None:
 def test_a_run_in_turns_keeps_its_template_and_exports_turns(tmp_path: Path) -> None:
     chatting().save(tmp_path / "student")
     layout = {"answer": "#### {answer}"}
-    recipe = small_recipe(
-        tmp_path / "student", student={"model": str(tmp_path / "student"), "max_tokens": 6, "layout": layout}
-    )
+    source = {"model": str(tmp_path / "student"), "max_tokens": 6, "layout": layout}
+    recipe = Recipe.model_validate({**small_recipe(tmp_path).resolved(), "student": source})
     distil(recipe, tmp_path / "run")
     with Ledger(tmp_path / "run", read_only=True) as ledger:
         assert ledger.fact("chat_template") == chatting().template_digest

@@ -1,5 +1,7 @@
 """Steps are found again in the tokens that were written, whatever the tokenizer."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,7 +83,7 @@ def test_steps_and_answer_are_those_of_the_text_and_stand_where_they_are_found(n
     tokenizer = TOKENIZERS[name]
     ids = tokenizer.encode(written).ids
 
-    def decode(tokens: list[int]) -> str:
+    def decode(tokens: Sequence[int]) -> str:
         return str(tokenizer.decode(list(tokens)))
 
     found = locate(ids, decode, lambda token: decode([token]).count("\n"))

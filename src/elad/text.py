@@ -9,6 +9,7 @@ Answer: 17
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -64,14 +65,16 @@ class Layout(Record):
     def behind_mark(self, line: str) -> int | None:
         """Where in a line the answer begins; None where the line is not the answer's."""
         mark = self.answer.partition("{answer}")[0].strip()
-        start = line.find(mark)
-        anywhere = not mark[0].isalpha()
-        return start + len(mark) if start >= 0 and (anywhere or not line[:start].strip()) else None
+        found = _loosely(mark).search(line)
+        if found is None or (mark[0].isalpha() and line[: found.start()].strip()):
+            return None
+        return found.end()
 
     def _closed(self, answer: str) -> str:
         """An answer without what closes its line."""
         close = self.answer.partition("{answer}")[2].strip()
-        return (answer.rpartition(close)[0] if close and close in answer else answer).strip()
+        ends = list(_loosely(close).finditer(answer)) if close else []
+        return (answer[: ends[-1].start()] if ends else answer).strip()
 
     def _prompt(self, chat: bool) -> str:
         if self.prompt is not None:
@@ -80,6 +83,12 @@ class Layout(Record):
             return "Question: {question}\nSteps:\n"
         line = self.answer.replace("{answer}", "...")
         return f"{{question}}\n\nThink step by step, one short step a line. Then write a last line: {line}"
+
+
+@lru_cache
+def _loosely(mark: str) -> re.Pattern[str]:
+    """A mark with any white space between its characters: some tokenizers set it there."""
+    return re.compile(r"\s*".join(re.escape(character) for character in mark if not character.isspace()))
 
 
 PLAIN = Layout(chat=False)

@@ -2,6 +2,7 @@
 
 from elad.student.fit import Example, Fitted, Lora, Optimiser, fit
 from elad.student.source import Served, StudentSource
-from elad.student.student import Student, weights_digest
+from elad.student.student import Student
+from elad.student.weights import weights_digest
 
 __all__ = ["Example", "Fitted", "Lora", "Optimiser", "Served", "Student", "StudentSource", "fit", "weights_digest"]

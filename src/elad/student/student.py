@@ -1,20 +1,17 @@
 """The student: a causal language model that explains questions, shows its doubt, and learns."""
 
-import hashlib
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from elad.errors import InputError, StorageError
+from elad.errors import InputError
 from elad.progress import heed, say, track
 from elad.records import Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
 from elad.student.fit import Example
+from elad.student.weights import quietly, save
 from elad.text import Layout, digest
 
 if TYPE_CHECKING:
@@ -92,7 +89,7 @@ class Student:
 
         where = tiny.FOLDER if str(source) == "tiny" else source
         try:
-            with _quietly():
+            with quietly():
                 tokenizer = AutoTokenizer.from_pretrained(where)
                 # half precision would lose the small updates of training
                 seq2seq = AutoConfig.from_pretrained(where).is_encoder_decoder
@@ -119,27 +116,9 @@ class Student:
 
     def save(self, folder: Path) -> str:
         """Save as a Hugging Face directory, whole or not at all; returns the SHA-256 of the weights."""
-        draft = folder.with_name(f".{folder.name}.draft")
-        try:
-            shutil.rmtree(draft, ignore_errors=True)
-            with _quietly():
-                self.model.save_pretrained(draft)
-            self.tokenizer.save_pretrained(draft)
-            for path in (*draft.rglob("*"), draft):
-                _sync(path)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(draft, folder)
-            _sync(folder.parent)
-        except Exception as error:
-            full = "os error 28" in str(error)  # safetensors' own word for a full disk
-            if not (full or isinstance(error, OSError)):
-                raise
-            shutil.rmtree(draft, ignore_errors=True)
-            raise StorageError(
-                f"the student can't be saved at {folder} ({error}). Mend that and run the same command again."
-            ) from error
+        written = save(self.model, self.tokenizer, folder)
         self.weights = folder
-        return weights_digest(folder)
+        return written
 
     def changing(self) -> None:
         """To be told before the weights are changed: whoever serves them stops."""
@@ -311,37 +290,3 @@ class Student:
         if token not in self._breaks:
             self._breaks[token] = self.text_of([token]).count("\n")
         return self._breaks[token]
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the bars and notes of transformers, which would stand between ours."""
-    from transformers.utils import logging
-
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
-def weights_digest(folder: Path) -> str:
-    """SHA-256 over the digests of a saved student's weight files, in the order of their names."""
-    sha = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with open(path, "rb") as file:
-            sha.update(hashlib.file_digest(file, "sha256").digest())
-    return sha.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Have the disk keep a file, or a folder's list of files."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
