@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from elad import text
 from elad.records import Needs, Question
 from elad.student import Student
+from elad.text import PLAIN
 
 ROWS = 64
 
@@ -84,8 +84,8 @@ def by_ctranslate2(student: Student, asked: Sequence[Question], needs: Needs) ->
 def _gather(
     asked: Sequence[Question], needs: Needs, generate: Generate, force: Callable[[Sequence[str]], None]
 ) -> None:
-    prompts = [text.prompt(question) for question in asked]
-    greedy = [text.read(said).steps for said in generate(prompts, 1, False)]
+    prompts = [PLAIN.asked(question) for question in asked]
+    greedy = [PLAIN.read(said).steps for said in generate(prompts, 1, False)]
     generate(prompts, needs.samples, True)
     boundaries = [
         (prompt, steps, index) for prompt, steps in zip(prompts, greedy, strict=True) for index in range(len(steps))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from elad.errors import UnreadableQuestion
 from elad.records import Explanation, Question
-from elad.text import read, written
+from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction, World
 from elad.worlds.deduction import NOUNS
 
@@ -102,13 +102,13 @@ def cut_in_a_step(q: Question, rng: random.Random) -> Corrupted:
     """The text ends in the middle of a step, as when tokens run out."""
     i = rng.randrange(len(q.steps))
     whole = "".join(f"{step}\n" for step in q.steps[:i])
-    cut = read(whole + q.steps[i][: q.steps[i].index(" ") + 1])
+    cut = PLAIN.read(whole + q.steps[i][: q.steps[i].index(" ") + 1])
     return cut, i
 
 
 def cut_between_steps(q: Question, rng: random.Random) -> Corrupted:
     i = rng.randrange(len(q.steps))
-    return read("".join(f"{step}\n" for step in q.steps[:i])), i
+    return PLAIN.read("".join(f"{step}\n" for step in q.steps[:i])), i
 
 
 def another_problems_solution(q: Question, rng: random.Random) -> Corrupted:
@@ -260,4 +260,4 @@ def test_no_text_of_a_step_breaks_a_checker(junk: str) -> None:
 @pytest.mark.parametrize("name", WORLDS)
 def test_what_is_written_is_read_again(name: str) -> None:
     for question in QUESTIONS[name]:
-        assert read(written(gold(question))) == gold(question)
+        assert PLAIN.read(PLAIN.written(gold(question))) == gold(question)

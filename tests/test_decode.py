@@ -1,52 +1,26 @@
 """What is written together, in rows that fork, join and leave, is what would have been written alone."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import transformers
 from scipy.stats import chisquare
 
 from elad.errors import InputError
 from elad.records import Attempt, Needs, Question
-from elad.student import Example, Optimiser, Student, fit, tiny
+from elad.fit import Optimiser
+from elad.fit.fit import fit
+from elad.student import Example, Student
 from elad.student.decode import Continuation
 from elad.student.likelihood import Reading
 from elad.student.slots import Slots, can_fork
-from elad.text import STEPS, prompt, written
+from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
+from tests.models import MODELS, student
 
-SIZE = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-MODELS: dict[str, Any] = {
-    "Llama": transformers.LlamaConfig(**SIZE),
-    "Llama, grouped queries": transformers.LlamaConfig(**SIZE, num_key_value_heads=2),
-    "Qwen2": transformers.Qwen2Config(**SIZE, num_key_value_heads=2),
-    "Qwen3": transformers.Qwen3Config(**SIZE, num_key_value_heads=2, head_dim=8),
-    "Gemma": transformers.GemmaConfig(**SIZE, num_key_value_heads=1, head_dim=8),
-    "Gemma 2, windows in every other layer": transformers.Gemma2Config(
-        **SIZE, num_key_value_heads=2, head_dim=8, sliding_window=8
-    ),
-    "GPT-2": transformers.GPT2Config(n_embd=16, n_layer=2, n_head=2),
-    "Mistral": transformers.MistralConfig(**SIZE, num_key_value_heads=2, sliding_window=None),
-    "Mistral, window": transformers.MistralConfig(**SIZE, num_key_value_heads=2, sliding_window=8),
-    "Mamba": transformers.MambaConfig(hidden_size=16, num_hidden_layers=2, state_size=4),
-    "T5": transformers.T5Config(d_model=16, d_ff=32, d_kv=8, num_layers=2, num_heads=2, decoder_start_token_id=0),
-}
 FORKS = {name: name not in ("Mamba", "T5") for name in MODELS}
 ALL = Needs(samples=3, temperature=1.0, rebuilds=2, removed=True, embedding=True, likelihood=True)
-
-
-def student(name: str, most: int = 16) -> Student:
-    """An untrained one of an architecture, with the shipped tokenizer."""
-    tokenizer = tiny.word_and_digit_tokenizer(tiny.world_words())
-    config = MODELS[name]
-    config.vocab_size = len(tokenizer)
-    config.pad_token_id, config.eos_token_id, config.bos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id, None
-    kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
-    torch.manual_seed(3)
-    return Student(kind.from_config(config).eval(), tokenizer, most=most)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +66,7 @@ def test_every_architecture_gives_the_same_evidence_forked_and_plain(name: str) 
 def test_every_architecture_writes_greedily_what_generate_writes(name: str) -> None:
     one = student(name)
     for question in Arithmetic(size="small", count=3, seed=8).questions():
-        source, opening = one.opening(prompt(question))
+        source, opening = one.opening(PLAIN.asked(question))
         begun = Continuation(opening, one.most, source)
         list(one.write([begun]))
         ids = torch.tensor([source or opening])
@@ -153,7 +127,7 @@ def test_positions_end_where_the_context_does(forks: bool) -> None:
     asked = [Question(id=str(n), text=" ".join(["coins"] * n)) for n in (2, 20, 38)]
     assert not any(map(one.too_long, asked))
     assert one.too_long(Question(id="x", text=" ".join(["coins"] * 60)))
-    teach = [Example(prompt(question), "1.\n2.\nAnswer: 3\n") for question in asked]
+    teach = [Example(PLAIN.asked(question), "1.\n2.\nAnswer: 3\n") for question in asked]
     fit(one, teach, Optimiser(learning_rate=0.01, batch=3, epochs=60), "s")
     attempts = one.attempt(asked, ALL, "s")
     assert [attempt.explanation.answer for attempt in attempts] == ["3"] * 3
@@ -259,7 +233,7 @@ def test_samples_follow_the_model_exactly() -> None:
 def test_a_likelihood_is_that_of_one_forward_pass_alone(shipped: Student, questions: list[Question]) -> None:
     readings, exact = [], []
     for length, question in enumerate(questions, start=1):
-        _, context = shipped.opening(prompt(question))
+        _, context = shipped.opening(PLAIN.asked(question))
         target = shipped.ids("\n".join(question.steps))[:length]
         with torch.inference_mode():
             logprobs = shipped.model(torch.tensor([context + target])).logits[0].log_softmax(-1)
@@ -277,9 +251,9 @@ def test_given_explanations_are_likely_with_their_question_and_without(name: str
     ]
     pairs = list(zip([Question(id="x", text="x"), *asked], explanations, strict=True))[1:]
     for (question, explanation), found in zip(pairs, one.likelihoods(pairs), strict=True):
-        target = one.ids(written(explanation))
+        target = one.ids(PLAIN.written(explanation))
         assert found.tokens == len(target)
-        for frame, value in ((prompt(question), found.asked), (STEPS, found.alone)):
+        for frame, value in ((PLAIN.asked(question), found.asked), (PLAIN.alone(), found.alone)):
             source, opening = one.opening(frame)
             ids = torch.tensor([[*opening, *target]])
             with torch.inference_mode():
@@ -293,7 +267,7 @@ def test_an_embedding_is_the_mean_of_the_states_that_the_tokens_came_from(
     shipped: Student, questions: list[Question]
 ) -> None:
     attempt = shipped.attempt(questions[:3], Needs(embedding=True), "s")[1]
-    _, opening = shipped.opening(prompt(questions[1]))
+    _, opening = shipped.opening(PLAIN.asked(questions[1]))
     begun = Continuation(opening, shipped.most)
     list(shipped.write([begun]))
     with torch.inference_mode():

@@ -9,8 +9,9 @@ import pytest
 from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.records import Annotation, Attempt, Evidence, Explanation, Needs, Question, SpanEvidence, Verdict
-from elad.student import Optimiser, Student
-from elad.text import prompt, question_digest
+from elad.fit import Optimiser
+from elad.student import Student
+from elad.text import PLAIN, question_digest
 from elad.train import Lesson, Rehearsal, Sft
 from elad.worlds import Arithmetic
 
@@ -30,16 +31,17 @@ def attempt(question: Question, entropy: float, answer: str | None = "1") -> Att
     )
 
 
+STUDENT = Student.load("tiny")
 QUESTIONS = list(Arithmetic(size="small", count=12).questions())
 
 
 def test_what_is_rehearsed() -> None:
     attempts = [attempt(q, n) for n, q in enumerate(QUESTIONS)] + [attempt(Question(id="x", text="x"), 0, answer=None)]
     lesson = Lesson([annotation(QUESTIONS[0])], [annotation(Question(id="old", text="old"))], attempts)
-    rehearsed = [example.prompt for example in Rehearsal(surest=0.4).examples(lesson)]
-    assert rehearsed == [prompt(Question(id="old", text="old")), *(prompt(q) for q in QUESTIONS[1:5])]
-    assert len(Rehearsal(items=3).examples(lesson)) == 3
-    assert len(Rehearsal(items=0).examples(lesson)) == 1, "what was paid for is always gone over"
+    rehearsed = [example.prompt for example in Rehearsal(surest=0.4).examples(STUDENT, lesson)]
+    assert rehearsed == [PLAIN.asked(Question(id="old", text="old")), *(PLAIN.asked(q) for q in QUESTIONS[1:5])]
+    assert len(Rehearsal(items=3).examples(STUDENT, lesson)) == 3
+    assert len(Rehearsal(items=0).examples(STUDENT, lesson)) == 1, "what was paid for is always gone over"
 
 
 def test_a_file_is_rehearsed_first_without_what_is_held_out_or_paid_for(tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ def test_a_file_is_rehearsed_first_without_what_is_held_out_or_paid_for(tmp_path
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     rehearsal = Rehearsal.model_validate({"file": {"path": str(file)}})
     lesson = Lesson([annotation(paid)], [], [attempt(QUESTIONS[0], 0.1)], frozenset({question_digest(held_out)}))
-    assert [example.prompt for example in rehearsal.examples(lesson)] == [prompt(known)]
+    assert [example.prompt for example in rehearsal.examples(STUDENT, lesson)] == [PLAIN.asked(known)]
 
 
 def test_a_file_that_can_not_be_rehearsed_is_told(tmp_path: Path) -> None:
@@ -60,14 +62,14 @@ def test_a_file_that_can_not_be_rehearsed_is_told(tmp_path: Path) -> None:
         part.ready()
 
 
-def test_a_lesson_of_nothing_changes_nothing() -> None:
+def test_a_lesson_of_nothing_changes_nothing(tmp_path: Path) -> None:
     student = Student.load("tiny")
     before = {name: t.clone() for name, t in student.model.state_dict().items()}
-    assert Sft().train(student, Lesson([], [], [attempt(QUESTIONS[0], 0.1)]), "s").steps == 0
+    assert Sft().train(student, Lesson([], [], [attempt(QUESTIONS[0], 0.1)]), "s", tmp_path).steps == 0
     assert all(t.equal(before[name]) for name, t in student.model.state_dict().items())
 
 
-def test_without_rehearsal_the_easy_tier_is_forgotten_and_with_it_it_is_not() -> None:
+def test_without_rehearsal_the_easy_tier_is_forgotten_and_with_it_it_is_not(tmp_path: Path) -> None:
     """The trial that rehearsal was made for: about 120 steps on 48 annotations of the hard tier."""
     common = Arithmetic(size="small", wordings="common", operations=(1, 2))
     hard = [annotation(q) for q in questions(common, tiers={"hard": 1}, count=48, seed=31)]
@@ -79,7 +81,7 @@ def test_without_rehearsal_the_easy_tier_is_forgotten_and_with_it_it_is_not() ->
         before = evaluate(student, easy).answers.overall.share
         lesson = Lesson(hard, [], student.attempt(pool, Needs(), "s"))
         optimiser = Optimiser(learning_rate=1e-3, batch=16, epochs=epochs)
-        Sft(optimiser=optimiser, rehearsal=Rehearsal(items=items)).train(student, lesson, "s")
+        Sft(optimiser=optimiser, rehearsal=Rehearsal(items=items)).train(student, lesson, "s", tmp_path)
         after[items] = evaluate(student, easy).answers.overall.share
     assert before > 0.9
     assert after[0] < before - 0.15

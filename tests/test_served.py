@@ -10,7 +10,9 @@ import pytest
 
 from elad.errors import InputError
 from elad.records import Attempt, Needs, Question
-from elad.student import Example, Optimiser, Served, Student, fit
+from elad.fit import Optimiser
+from elad.fit.fit import fit
+from elad.student import Example, Served, Student
 from elad.worlds import Arithmetic
 
 HERE = f"{sys.executable} -m tests.completions {{model}} {{port}}"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from elad.student.spans import locate
-from elad.text import read
+from elad.text import PLAIN
 
 TEXTS = [
     "Mia has 12 coins.\n12 + 5 = 17.\nAnswer: 17\n",
@@ -81,7 +81,7 @@ def test_steps_and_answer_are_those_of_the_text_and_stand_where_they_are_found(n
 
     found = locate(ids, decode, lambda token: decode([token]).count("\n"))
     said = decode(ids)
-    assert found.explanation == read(said)
+    assert found.explanation == PLAIN.read(said)
     assert len(found.steps) == len(found.explanation.steps)
     reached = 0
     for step, span in zip(found.explanation.steps, found.steps, strict=True):

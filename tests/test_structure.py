@@ -20,6 +20,7 @@ FLOORS = [
     {"sufficiency"},
     {"evaluate", "train", "annotate", "keep"},
     {"select"},
+    {"fit"},
     {"student", "teacher"},
     {"pool"},
     {"ledger"},

@@ -12,11 +12,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.records import Needs, Question
-from elad.student import Example, Lora, Optimiser, Student, fit, tiny
+from elad.fit import Optimiser
+from elad.fit.fit import fit
+from elad.student import Example, Student, tiny
 from elad.student.decode import Continuation
-from elad.student.fit import IGNORED, _inputs
 from elad.student.spans import locate
-from elad.text import prompt
+from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 
 
@@ -36,7 +37,7 @@ def questions() -> list[Question]:
 
 
 def test_marks_are_those_of_one_forward_pass(shipped: Student, questions: list[Question]) -> None:
-    begun = [Continuation(ids, 48) for _, ids in map(shipped.opening, map(prompt, questions))]
+    begun = [Continuation(ids, 48) for _, ids in map(shipped.opening, map(PLAIN.asked, questions))]
     assert sorted(map(id, shipped.write(begun))) == sorted(map(id, begun))
     for one in begun:
         with torch.inference_mode():
@@ -98,7 +99,7 @@ def test_steps_are_found_by_position(untrained: Student, text: str, steps: list[
 def test_the_shipped_tokenizer_reads_the_worlds_in_whole_words(world: Arithmetic | Deduction) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny.FOLDER)
     for question in world.questions():
-        text = prompt(question) + "\n".join(question.steps) + f"\nAnswer: {question.answer}\n"
+        text = PLAIN.asked(question) + "\n".join(question.steps) + f"\nAnswer: {question.answer}\n"
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.decode(ids) == text
         assert not any(
@@ -112,47 +113,8 @@ def test_other_words_are_spelt_out() -> None:
     assert tokenizer.unk_token_id not in tokenizer('Any ASCII text: x_1 = {2}; "so" what?')["input_ids"]
 
 
-LESSON = [
-    Example("Question: a\nSteps:\n", "1 + 1 = 2.\nAnswer: 2\n"),
-    Example("Question: b c\nSteps:\n", "Answer: 3\n"),
-]
-
-
-def weights(student: Student) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in student.model.state_dict().items()}
-
-
-def test_equal_seeds_give_equal_weights() -> None:
-    trained = []
-    for seed in ("a", "a", "b"):
-        student = Student(*tiny.blank(width=16, layers=1, heads=2))
-        fit(student, LESSON * 8, Optimiser(batch=4, epochs=2), seed)
-        trained.append(weights(student))
-    assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
-    assert not all(torch.equal(trained[0][name], trained[2][name]) for name in trained[0])
-
-
-def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
-    ids, start = untrained.encode("Question: a\nSteps:\n", "Answer: 2\n")
-    inputs, labels = _inputs(untrained, [(ids, start), (ids[:start], start)]).values()
-    assert labels.shape == inputs.shape == (2, len(ids))
-    learnt = [token for token in labels[0].tolist() if token != IGNORED]
-    assert untrained.text_of(learnt) == "Answer: 2\n"
-    assert learnt[-1] in untrained.ends
-    assert (labels[1] == IGNORED).all()
-    encoded = [untrained.encode(*example) for example in LESSON]
-    fitted = fit(untrained, LESSON, Optimiser(batch=1, epochs=1), "s")
-    assert fitted.tokens == sum(len(ids) - start for ids, start in encoded)
-
-
-def test_it_learns(untrained: Student) -> None:
-    fitted = fit(untrained, LESSON, Optimiser(learning_rate=0.02, batch=2, epochs=60), "s")
-    assert fitted.last_loss < fitted.first_loss / 3
-    assert untrained.explain([Question(id="b", text="b c")])[0].answer == "3"
-
-
 def test_scores_tell_right_answers_from_the_files_own_steps(untrained: Student) -> None:
-    lesson = [Example("Question: a\nSteps:\n", "d e.\nAnswer: 2\n"), LESSON[1]]
+    lesson = [Example("Question: a\nSteps:\n", "d e.\nAnswer: 2\n"), Example("Question: b c\nSteps:\n", "Answer: 3\n")]
     fit(untrained, lesson, Optimiser(learning_rate=0.02, batch=2, epochs=60), "s")
     held_out = [
         Question(id="1", text="a", answer="2.0", steps=("D  e.",), domain="x"),
@@ -171,33 +133,6 @@ def test_nothing_is_written_beyond_the_context(untrained: Student) -> None:
     untrained.context = len(untrained.ids(prompt)) + room
     untrained.ends = frozenset()
     assert [len(untrained.ids(said)) for said in untrained.complete([prompt] * 2)] == [room] * 2
-
-
-def test_training_that_comes_apart_is_told(untrained: Student) -> None:
-    with pytest.raises(InputError, match=r"came apart: at step \d+ of \d+"):
-        fit(untrained, LESSON, Optimiser(learning_rate=1e30, batch=2, epochs=60), "s")
-
-
-def test_texts_beyond_the_context_are_left_out_and_counted(untrained: Student) -> None:
-    before = weights(untrained)
-    endless = Example("Question: a\nSteps:\n", "1 + 1 = 2.\n" * 400)
-    fitted = fit(untrained, [endless], Optimiser(), "s")
-    assert (fitted.steps, fitted.left_out) == (0, 1)
-    assert all(torch.equal(before[name], after) for name, after in weights(untrained).items())
-    assert fit(untrained, [endless, *LESSON], Optimiser(batch=2, epochs=1), "s").steps == 1
-
-
-def test_low_rank_updates_are_merged(untrained: Student, tmp_path: Path) -> None:
-    pytest.importorskip("peft", reason="LoRA needs the lora extra")
-    before = weights(untrained)
-    fit(untrained, LESSON, Optimiser(learning_rate=0.05, batch=2, epochs=5), "s", Lora(rank=2))
-    after = weights(untrained)
-    assert after.keys() == before.keys()
-    changed = {name for name in after if not torch.equal(after[name], before[name])}
-    assert changed
-    assert not any("embed" in name or "norm" in name for name in changed)
-    untrained.save(tmp_path / "s")
-    assert not (tmp_path / "s" / "adapter_config.json").exists()
 
 
 def test_what_is_saved_loads_anywhere_and_answers_the_same(untrained: Student, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from rich.console import Console
 from elad.answers import same_answer
 from elad.progress import say, shown
 from elad.records import Explanation, Question
-from elad.student import Example, Optimiser, Student, fit, tiny
-from elad.text import prompt, written
+from elad.fit import Optimiser
+from elad.fit.fit import fit
+from elad.student import Example, Student, tiny
+from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 from elad.worlds.operations import Tier
 
@@ -38,7 +40,7 @@ def lessons(count: int, seed: int) -> list[Example]:
 
 def example(question: Question) -> Example:
     """A worked problem as a text to learn."""
-    return Example(prompt(question), written(Explanation(steps=question.steps, answer=question.answer)))
+    return Example(PLAIN.asked(question), PLAIN.written(Explanation(steps=question.steps, answer=question.answer)))
 
 
 def accuracy(student: Student, questions: list[Question]) -> str:

@@ -14,13 +14,14 @@ from typing import NamedTuple
 from elad.annotate import Bought
 from elad.errors import RunFolderError, StorageError
 from elad.evaluate import Scores, aurocs, evaluate
+from elad.fit import Fitted
 from elad.keep import Kept
 from elad.ledger import Attempts, Ledger, Move
 from elad.pool import admit
 from elad.progress import counter, say
 from elad.recipe import Recipe, differences
 from elad.records import Attempt, Question, Record
-from elad.student import Fitted, Student, weights_digest
+from elad.student import Student, weights_digest
 from elad.sufficiency import Round, Sufficiency
 from elad.teacher import Desk
 from elad.text import question_digest
@@ -68,6 +69,7 @@ def distil(recipe: Recipe, folder: Path) -> str:
         for part in recipe.parts():
             part.ready()
         student = recipe.student.load(sound_student(ledger))
+        ledger.state_fact("chat_template", student.template_digest or "")
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         admit(ledger, recipe.pool, recipe.held_out)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))
@@ -136,7 +138,7 @@ def _choose(recipe: Recipe, attempts: Iterable[Attempt], seed: str) -> Choice:
 
 
 def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
-    fitted = run.recipe.train.train(run.student, lesson, seed)
+    fitted = run.recipe.train.train(run.student, lesson, seed, run.ledger.folder / "training" / f"{number:02d}")
     return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, number)))
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elad import text
 from elad.errors import InputError
 from elad.records import Attempt, Evidence, Explanation, Likelihood, Needs, Question
 from elad.student.decode import Continuation
@@ -51,9 +50,9 @@ def gather(
 def likelihoods(student: "Student", pairs: Sequence[tuple[Question, Explanation]]) -> list[Likelihood]:
     """How likely the student finds given explanations, with their questions and without."""
     framed = [
-        (*student.opening(frame), student.ids(text.written(explanation)))
+        (*student.opening(frame), student.ids(student.layout.written(explanation)))
         for question, explanation in pairs
-        for frame in (text.prompt(question), text.STEPS)
+        for frame in (student.asked(question), student.alone)
     ]
     scores = student.loglikelihoods([Reading(opening, target, source) for source, opening, target in framed])
     return [
@@ -86,7 +85,7 @@ class _Draft:
 
     def __init__(self, student: "Student", question: Question, needs: Needs, seed: str) -> None:
         self._student, self._question, self._needs, self._seed = student, question, needs, seed
-        self._source, prompt = student.opening(text.prompt(question))
+        self._source, prompt = student.opening(student.asked(question))
         self.greedy = Continuation(
             prompt, student.room(prompt), self._source, owner=self,
             joined=self._step_begins if needs.rebuilds else None, share=needs.removed, embed=needs.embedding,
@@ -109,7 +108,7 @@ class _Draft:
         if self._answered or not self._student.line_breaks(greedy.tokens[-1]):
             return ()
         line = self._student.text_of(greedy.tokens[max(self._rebuilt) :])
-        if line.strip().startswith(text.ANSWER):
+        if self._student.layout.behind_mark(line) is not None:
             self._answered = True
             return ()
         rests = self._rebuilt[len(greedy.tokens)] = self._rests()
@@ -136,7 +135,7 @@ class _Draft:
     @cached_property
     def spans(self) -> Spans:
         """Where the steps and the answer of the greedy explanation stand, once it has ended."""
-        return locate(self.greedy.tokens, self._student.text_of, self._student.line_breaks)
+        return locate(self.greedy.tokens, self._student.text_of, self._student.line_breaks, self._student.layout)
 
     def readings(self) -> list[Reading]:
         """The answer behind the explanation without each of its steps; the explanation without its question."""
@@ -150,7 +149,7 @@ class _Draft:
                 shared = min(len(opening) + step.start, len(context) - 1) if cached else 0
                 readings.append(Reading(context, tokens[answer.start : answer.stop], self._source, cached, shared))
         if self._needs.likelihood and tokens:
-            source, alone = self._student.opening(text.STEPS)
+            source, alone = self._student.opening(self._student.alone)
             readings.append(Reading(alone, tokens, source))
         return readings
 
@@ -188,5 +187,5 @@ class _Draft:
 
     def _answer(self, tokens: tuple[int, ...]) -> str | None:
         if tokens not in self._said:  # most samples say what others have said
-            self._said[tokens] = text.read(self._student.text_of(tokens)).answer
+            self._said[tokens] = self._student.layout.read(self._student.text_of(tokens)).answer
         return self._said[tokens]

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 
 from elad.records import Part, Record
 from elad.student.student import Student
+from elad.text import Layout
 
 
 class Served(Record):
@@ -26,8 +27,8 @@ class StudentSource(Part):
 
     `model`: `tiny` (ships with the package), a Hugging Face directory, or a hub id. `max_tokens`: the longest
     explanation, in tokens. `rows`: how many texts are written at a time, or `auto`, as many as fit into half of the
-    memory. Where they turn out not to fit, half of them are tried. `device`: `auto`, `cpu`, `cuda`, ...
-    `served`: have a server of its own write in its place (see `student/served.py`).
+    memory; where they turn out not to fit, half of them are tried. `device`: `auto`, `cpu`, `cuda`, ... `layout`: how
+    questions are put and explanations written. `served`: have a server of its own write in the student's place.
     """
 
     kind: Literal["huggingface"] = "huggingface"
@@ -35,14 +36,17 @@ class StudentSource(Part):
     max_tokens: int = Field(128, gt=0)
     rows: Literal["auto"] | PositiveInt = "auto"
     device: str = "auto"
+    layout: Layout = Field(default_factory=Layout)
     served: Served | None = None
 
     def load(self, folder: Path | None = None) -> Student:
         """The student as it begins, or as it was saved in a folder."""
         return Student.load(
-            folder or self.model,
+            self.model,
             rows=None if self.rows == "auto" else self.rows,
             most=self.max_tokens,
             device=self.device,
+            layout=self.layout,
             served=self.served,
+            trained=folder,
         )

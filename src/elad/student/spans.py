@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from elad.records import Explanation, SpanEvidence
-from elad.text import ANSWER, read
+from elad.text import PLAIN, Layout
 
 if TYPE_CHECKING:
     from elad.student.decode import Mark
@@ -36,7 +36,12 @@ class Spans(NamedTuple):
     answer: Span | None
 
 
-def locate(tokens: Sequence[int], decode: Callable[[Sequence[int]], str], line_breaks: Callable[[int], int]) -> Spans:
+def locate(
+    tokens: Sequence[int],
+    decode: Callable[[Sequence[int]], str],
+    line_breaks: Callable[[int], int],
+    layout: Layout = PLAIN,
+) -> Spans:
     """Find the steps and the answer.
 
     A token that ends a line belongs to that line, also where it holds the beginning of the next; a line that stands
@@ -56,15 +61,14 @@ def locate(tokens: Sequence[int], decode: Callable[[Sequence[int]], str], line_b
         start = reaching(begin) if begin else 0
         stop = reaching(min(begin + len(line) + 1, len(text)))
         start = min(start, stop - 1)
-        if line.strip().startswith(ANSWER):
-            explanation = read(text)
-            behind = begin + line.index(ANSWER) + len(ANSWER)
-            found = _reading_on(tokens, start, stop, behind, decode) if explanation.answer else None
+        if (behind := layout.behind_mark(line)) is not None:
+            explanation = layout.read(text)
+            found = _reading_on(tokens, start, stop, begin + behind, decode) if explanation.answer else None
             return Spans(explanation, spans, found)
         if line.strip():
             spans.append(Span(start, stop))
         begin += len(line) + 1
-    return Spans(read(text), spans, None)
+    return Spans(layout.read(text), spans, None)
 
 
 def _reading_on(

@@ -1,20 +1,19 @@
 """The student: a language model that explains questions, shows its doubt, and learns."""
 
-import hashlib
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from elad import text
-from elad.errors import InputError, StorageError
+from elad.errors import EladError, InputError
 from elad.progress import heed, say, track
 from elad.records import Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
+from elad.student.lora import Lora, adapted, holds_adapter, is_adapted, with_adapter
+from elad.student.weights import load, quietly, save
+from elad.text import Layout, digest
 
 if TYPE_CHECKING:
     from elad.student.decode import Continuation
@@ -24,13 +23,20 @@ if TYPE_CHECKING:
     from elad.student.source import Served
 
 
+class Example(NamedTuple):
+    """One text to learn: loss is taken on `target` alone."""
+
+    prompt: str
+    target: str
+
+
 class Student:
     """A model with its tokenizer.
 
     `rows` texts are written at a time (None: as many as fit into half of the memory). An explanation has at most
     `most` tokens, and with its prompt at most `context` (None where the model sets no limit). Raises InputError when
     that leaves no room for a prompt, or nothing ends a text. Where it is `served`, a server writes in its place, from
-    the `weights`: a folder or hub id, None for those that lie nowhere yet.
+    the `weights`: a folder or hub id, None for those that lie nowhere yet. `base`: what it was before any training.
     """
 
     def __init__(
@@ -40,15 +46,20 @@ class Student:
         *,
         rows: int | None = None,
         most: int = 128,
+        layout: Layout | None = None,
         served: "Served | None" = None,
         weights: Path | str | None = None,
+        base: Path | str | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.rows = rows
         self.most = most
+        self.layout = layout or Layout()
+        self.chats: bool = bool(tokenizer.chat_template) if self.layout.chat == "auto" else self.layout.chat
         self.served = served
         self.weights: Path | str | None = weights
+        self.base = base
         self._server: Server | None = None
         self._slots: Slots | None = None
         named = model.generation_config.eos_token_id
@@ -59,6 +70,8 @@ class Student:
         self._breaks: dict[int, int] = {}
         if served and self.seq2seq:
             raise InputError("student.served: an encoder-decoder can't be served; leave `served` out")
+        if self.chats and not tokenizer.chat_template:
+            raise InputError("student.layout.chat: the student's tokenizer has no chat template; leave it at `auto`")
         if not self.ends:
             raise InputError("student.model: its tokenizer has no end-of-text token, so it could never stop writing")
         end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
@@ -78,31 +91,35 @@ class Student:
         rows: int | None = None,
         most: int = 128,
         device: str = "auto",
+        layout: Layout | None = None,
         served: "Served | None" = None,
+        trained: Path | None = None,
     ) -> Self:
         """Load a Hugging Face language model from a directory or hub id; `tiny` is the one that ships with the package.
 
-        Raises InputError when there is no model to load.
+        `trained`: a folder where it was saved since, whole or as an adapter. Raises InputError when there is no model
+        to load.
         """
         import torch
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+        from transformers import AutoTokenizer
 
-        where = tiny.FOLDER if str(source) == "tiny" else source
+        base = tiny.FOLDER if str(source) == "tiny" else source
+        adapter = trained if trained and holds_adapter(trained) else None
+        where = base if adapter or trained is None else trained
         try:
-            with _quietly():
+            with quietly():
                 tokenizer = AutoTokenizer.from_pretrained(where)
-                # half precision would lose the small updates of training
-                seq2seq = AutoConfig.from_pretrained(where).is_encoder_decoder
-                model, loaded = (AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM).from_pretrained(
-                    where, dtype=torch.float32, output_loading_info=True
-                )
+                model, absent = load(where)
+                model = with_adapter(model, adapter) if adapter else model
+        except EladError:
+            raise
         except Exception as error:  # a damaged file can raise anything
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"student.model: {str(source)!r} can't be loaded as a language model ({reason}). "
                 "Expected: `tiny`, a Hugging Face model directory, or a hub id."
             ) from error
-        if absent := sorted(loaded["missing_keys"]):
+        if absent:
             raise InputError(
                 f"student.model: {str(source)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all"
             )
@@ -112,31 +129,33 @@ class Student:
             model = model.to(device)
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"student.device: {device!r} can't be used ({error})") from error
-        return cls(model.eval(), tokenizer, rows=rows, most=most, served=served, weights=where)
+        weights = None if adapter else where
+        return cls(
+            model.eval(), tokenizer, rows=rows, most=most, layout=layout, served=served, weights=weights, base=base
+        )
+
+    def restart(self) -> None:
+        """Take the weights that it had before any training. Raises InputError where these lie nowhere."""
+        if self.base is None:
+            raise InputError("train.start: the student's first weights are not known, so it can't start from them")
+        self.changing()
+        if is_adapted(self.model):
+            self.model = self.model.unload()
+            return
+        with quietly():
+            model, _ = load(self.base)
+        self.model = model.to(self.model.device).eval()
+
+    def adapt(self, lora: Lora) -> None:
+        """Put low-rank updates beside the weights, which stay as they are from now on."""
+        if not is_adapted(self.model):
+            self.model = adapted(self.model, lora)
 
     def save(self, folder: Path) -> str:
-        """Save as a Hugging Face directory, whole or not at all; returns the SHA-256 of the weights."""
-        draft = folder.with_name(f".{folder.name}.draft")
-        try:
-            shutil.rmtree(draft, ignore_errors=True)
-            with _quietly():
-                self.model.save_pretrained(draft)
-            self.tokenizer.save_pretrained(draft)
-            for path in (*draft.rglob("*"), draft):
-                _sync(path)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(draft, folder)
-            _sync(folder.parent)
-        except Exception as error:
-            full = "os error 28" in str(error)  # safetensors' own word for a full disk
-            if not (full or isinstance(error, OSError)):
-                raise
-            shutil.rmtree(draft, ignore_errors=True)
-            raise StorageError(
-                f"the student can't be saved at {folder} ({error}). Mend that and run the same command again."
-            ) from error
-        self.weights = folder
-        return weights_digest(folder)
+        """Save as a Hugging Face directory, or as an adapter; whole or not at all. Returns the SHA-256 of the weights."""
+        written = save(self.model, self.tokenizer, folder)
+        self.weights = None if is_adapted(self.model) else folder
+        return written
 
     def changing(self) -> None:
         """To be told before the weights are changed: whoever serves them stops, and memory is left to training."""
@@ -147,14 +166,43 @@ class Student:
 
     # -- what it writes ---------------------------------------------------------------------------------------------
 
+    def asked(self, question: Question) -> str:
+        """What the student reads of a question, up to where its explanation begins."""
+        return self._turns(self.layout.asked(question, chat=self.chats))
+
+    @property
+    def alone(self) -> str:
+        """The same without the question."""
+        return self._turns(self.layout.alone(chat=self.chats))
+
+    def _turns(self, said: str) -> str:
+        """What a user says, as the student's chat template has it where it chats."""
+        if not self.chats:
+            return said
+        turns = [{"role": "system", "content": self.layout.system}] if self.layout.system else []
+        turns.append({"role": "user", "content": said})
+        try:
+            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        except Exception as error:  # a template may refuse a turn, in words of its own
+            raise InputError(f"student.layout: the student's chat template can't be used ({error})") from error
+
+    @property
+    def template_digest(self) -> str | None:
+        """A name for the chat template that is used; None where there is none."""
+        return digest(str(self.tokenizer.chat_template)) if self.chats else None
+
+    def example(self, question: Question, explanation: Explanation) -> Example:
+        """A question and an explanation as a text to learn."""
+        return Example(self.asked(question), self.layout.written(explanation))
+
     def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
         """Token ids of a text to learn, and how many of them are its prompt's."""
-        before = list(self.tokenizer(prompt)["input_ids"])
+        before = self._prompt_ids(prompt)
         return [*before, *self.ids(target), self.end], len(before)
 
     def too_long(self, question: Question) -> str | None:
         """Why a question leaves no room in the student's context for an explanation; None when there is room."""
-        source, opening = self.opening(text.prompt(question))
+        source, opening = self.opening(self.asked(question))
         tokens = max(len(source), len(opening))
         if self.context is None or max(len(source), len(opening) + self.most) <= self.context:
             return None
@@ -177,9 +225,9 @@ class Student:
         """The greedy explanation of each question, without evidence; an empty one of a question that is too long."""
         explained = [Explanation(steps=(), answer=None)] * len(questions)
         fitting = [i for i, question in enumerate(questions) if not self.too_long(question)]
-        written = self.complete([text.prompt(questions[i]) for i in fitting])
+        written = self.complete([self.asked(questions[i]) for i in fitting])
         for i, continuation in zip(fitting, written, strict=True):
-            explained[i] = text.read(continuation)
+            explained[i] = self.layout.read(continuation)
         return explained
 
     def attempt(
@@ -239,7 +287,9 @@ class Student:
             scratch = None
             if self.weights is None:
                 scratch = tempfile.TemporaryDirectory(prefix="elad-")
-                self.save(Path(scratch.name) / "student")
+                whole = deepcopy(self.model).merge_and_unload() if is_adapted(self.model) else self.model
+                self.weights = Path(scratch.name) / "student"
+                save(whole, self.tokenizer, self.weights)
             self._server = Server(served, self.weights or "", scratch)
         return self._server
 
@@ -274,8 +324,12 @@ class Student:
 
     def opening(self, prompt: str) -> tuple[list[int], list[int]]:
         """What the model's encoder reads, nothing where it has none, and what the text to write stands behind."""
-        ids = list(self.tokenizer(prompt)["input_ids"])
+        ids = self._prompt_ids(prompt)
         return (ids, [self.model.config.decoder_start_token_id]) if self.seq2seq else ([], ids)
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        """The tokens of a text that begins here; a chat template has its own beginning."""
+        return list(self.tokenizer(prompt, add_special_tokens=not self.chats)["input_ids"])
 
     def ids(self, continuation: str) -> list[int]:
         """The tokens of a text that begins behind another."""
@@ -290,37 +344,3 @@ class Student:
         if token not in self._breaks:
             self._breaks[token] = self.text_of([token]).count("\n")
         return self._breaks[token]
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the bars and notes of transformers, which would stand between ours."""
-    from transformers.utils import logging
-
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
-def weights_digest(folder: Path) -> str:
-    """SHA-256 over the digests of a saved student's weight files, in the order of their names."""
-    sha = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with open(path, "rb") as file:
-            sha.update(hashlib.file_digest(file, "sha256").digest())
-    return sha.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Have the disk keep a file, or a folder's list of files."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,8 +14,8 @@ from elad.errors import InputError
 from elad.pool import File, Target
 from elad.records import Explanation, Question, Record
 from elad.select.scores import step_entropy_mean
-from elad.student import Example
-from elad.text import prompt, question_digest, written
+from elad.student import Example, Student
+from elad.text import question_digest
 from elad.train.trainer import Lesson
 
 
@@ -43,14 +43,16 @@ class Rehearsal(Record):
         """Read the file. Raises InputError where it can't be read, or a row of it can't be rehearsed."""
         list(self._from_file())
 
-    def examples(self, lesson: Lesson) -> list[Example]:
+    def examples(self, student: Student, lesson: Lesson) -> list[Example]:
         """The texts to mix in: none of the round's annotations, and nothing that is held out."""
-        earlier = [example(annotation.question, annotation.target) for annotation in lesson.earlier]
+        earlier = [student.example(annotation.question, annotation.target) for annotation in lesson.earlier]
         taken = lesson.held_out | {question_digest(annotation.question) for annotation in lesson.new}
         filed = [
-            example(question, said) for question, said in self._from_file() if question_digest(question) not in taken
+            student.example(question, said)
+            for question, said in self._from_file()
+            if question_digest(question) not in taken
         ]
-        return earlier + [*filed, *self._surest(lesson)][: max(0, self.items - len(earlier))]
+        return earlier + [*filed, *self._surest(student, lesson)][: max(0, self.items - len(earlier))]
 
     def _from_file(self) -> Iterator[tuple[Question, Explanation]]:
         if self.file is None:
@@ -62,7 +64,7 @@ class Rehearsal(Record):
                 raise InputError(f"train.rehearsal.file: {where}: it has no steps or no answer to rehearse")
             yield row, Explanation(steps=row.steps, answer=row.answer)
 
-    def _surest(self, lesson: Lesson) -> list[Example]:
+    def _surest(self, student: Student, lesson: Lesson) -> list[Example]:
         """The surest attempts, none that was paid for or has no answer; no more are in memory than are wanted."""
         paid = {annotation.question.id for annotation in lesson.new}
         ranked = sorted(
@@ -75,9 +77,4 @@ class Rehearsal(Record):
         }
         surest = [attempt for attempt in lesson.attempts if attempt.question.id in places]
         surest.sort(key=lambda attempt: places[attempt.question.id])
-        return [example(attempt.question, attempt.explanation) for attempt in surest]
-
-
-def example(question: Question, explanation: Explanation) -> Example:
-    """A question and its explanation as a text to learn."""
-    return Example(prompt(question), written(explanation))
+        return [student.example(attempt.question, attempt.explanation) for attempt in surest]

@@ -1,36 +1,65 @@
 """Supervised fine-tuning on explanations, with rehearsal."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from elad.student import Fitted, Lora, Optimiser, Student, fit
-from elad.student.fit import need_peft
-from elad.train.rehearsal import Rehearsal, example
+from elad.fit import EarlyStopping, Fitted, Optimiser, Service
+from elad.fit.tracking import need, told_to
+from elad.student import Lora, Student
+from elad.student.lora import need_peft
+from elad.train.rehearsal import Rehearsal
 from elad.train.trainer import Lesson, Trainer
 
 
 class Sft(Trainer):
     """Next-token loss on the explanation, given the question.
 
-    `optimiser` moves all weights, or with `lora` low-rank updates that are merged into them afterwards. `rehearsal`
-    says what is mixed in beside the round's annotations.
+    `start`: train the `last` student further, or the `base` anew on all annotations so far. `optimiser` moves all
+    weights but those that are `frozen`, patterns of their names such as `model.layers.0.*`; with `lora` low-rank
+    updates beside them alone. `rehearsal` says what is mixed in beside the round's annotations. A training under way
+    is kept every `keep_every` seconds, so that an interruption costs no more than these. `report_to`: who is told its
+    figures while it goes on.
     """
 
     kind: Literal["sft"] = "sft"
+    start: Literal["last", "base"] = "last"
     optimiser: Optimiser = Field(default_factory=Optimiser)
     lora: Lora | None = None
+    frozen: tuple[str, ...] = ()
+    early_stopping: EarlyStopping | None = None
     rehearsal: Rehearsal = Field(default_factory=Rehearsal)
+    keep_every: float = Field(300.0, ge=0)
+    report_to: Service = "none"
+
+    @model_validator(mode="after")
+    def _frozen_is_for_whole_weights(self) -> Self:
+        if self.lora and self.frozen:
+            raise ValueError("frozen and lora: with low-rank updates all weights are frozen; leave one of them out")
+        return self
 
     def ready(self) -> None:
-        """Whether what is rehearsed can be read, and peft is there for low-rank updates."""
+        """Whether what is rehearsed can be read, and the libraries are there that are needed."""
         self.rehearsal.ready()
+        need(self.report_to)
         if self.lora:
             need_peft()
 
-    def train(self, student: Student, lesson: Lesson, seed: str) -> Fitted:
+    def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""
-        new = [example(annotation.question, annotation.target) for annotation in lesson.new]
+        from elad.fit.checkpoint import Checkpoint
+        from elad.fit.fit import fit
+
+        new = [student.example(annotation.question, annotation.target) for annotation in lesson.new]
         if not new:
             return Fitted()
-        return fit(student, new + self.rehearsal.examples(lesson), self.optimiser, seed, self.lora)
+        examples = new + self.rehearsal.examples(student, lesson)
+        if self.start == "base":
+            student.restart()
+        with told_to(self.report_to, folder.resolve().parent.name, folder.name, folder) as log:
+            return fit(
+                student, examples, self.optimiser, seed,
+                lora=self.lora, frozen=self.frozen, early_stopping=self.early_stopping,
+                checkpoint=Checkpoint(folder, seed, self.keep_every), log=log,
+            )  # fmt: skip

@@ -2,10 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from elad.fit import Fitted
 from elad.records import Annotation, Attempt, Part
-from elad.student import Fitted, Student
+from elad.student import Student
 
 
 class Lesson(NamedTuple):
@@ -26,5 +28,8 @@ class Trainer(Part):
     """How the student learns, and in what mixture."""
 
     @abstractmethod
-    def train(self, student: Student, lesson: Lesson, seed: str) -> Fitted:
-        """Change the student in place. A lesson without annotations changes nothing."""
+    def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
+        """Change the student in place. A lesson without annotations changes nothing.
+
+        `folder`: where what is needed to go on after an interruption may be kept; it need not be there yet.
+        """

@@ -1,0 +1,137 @@
+"""A training under way, kept in a file from time to time, so that it goes on where it was: safetensors, no pickle."""
+
+import json
+import math
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from elad.errors import StorageError
+from elad.fit.settings import EarlyStopping
+
+FILE = "training.safetensors"
+
+
+@dataclass
+class Course:
+    """How a training has gone: the loss of every step, that of the rows set aside, and the weights that did best there.
+
+    `dev` is of the start and of every epoch since.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    dev: list[float] = field(default_factory=list)
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def looked(self, loss: float, model: torch.nn.Module) -> None:
+        """Note the loss of the rows set aside, and the weights if it never was as low."""
+        if not self.dev or loss < min(self.dev):
+            self.best = {name: parameter.detach().clone() for name, parameter in trained(model).items()}
+        self.dev.append(loss)
+
+    def came_to_rest(self, stopping: EarlyStopping | None) -> bool:
+        """Whether so many epochs did no better than one before them that no more is expected."""
+        patience = stopping.patience if stopping else math.inf
+        return bool(self.dev) and len(self.dev) - 1 - self.dev.index(min(self.dev)) >= patience
+
+    def put_back_best(self, model: torch.nn.Module) -> None:
+        """Let the model have the weights that did best, where it was looked."""
+        put(self.best, model)
+
+
+class Checkpoint:
+    """Keeps a training in a folder, at most every so many seconds; without a folder it keeps nothing.
+
+    `key` names the training: what another one left behind is not gone on with.
+    """
+
+    def __init__(self, folder: Path | None, key: str, every: float = 300.0) -> None:
+        self._file = folder / FILE if folder else None
+        self._key = key
+        self._every = every
+        self._kept = time.monotonic()
+
+    def load(self, model: torch.nn.Module, adam: torch.optim.Optimizer, schedule: Any) -> Course | None:
+        """Put everything back as it was kept; None where nothing was."""
+        if self._file is None or not self._file.is_file():
+            return None
+        try:
+            with safe_open(self._file, framework="pt", device=str(next(model.parameters()).device)) as kept:
+                about = kept.metadata()
+                if about["key"] != self._key:
+                    return None
+                held = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError):  # not a whole file: the training begins anew
+            return None
+        put(_named(held, "weight/"), model)
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in _named(held, "moment/").items():
+            number, _, what = name.partition("/")
+            moments.setdefault(int(number), {})[what] = tensor
+        adam.load_state_dict({"state": moments, "param_groups": json.loads(about["groups"])})
+        schedule.load_state_dict(json.loads(about["schedule"]))
+        for device, state in _named(held, "dice/").items():
+            (torch.cuda if device == "cuda" else torch).set_rng_state(state.cpu())
+        return Course(**json.loads(about["course"]), best=_named(held, "best/"))
+
+    def keep(self, model: torch.nn.Module, adam: torch.optim.Optimizer, schedule: Any, course: Course) -> None:
+        """Keep the training as it stands, if it is time. Raises StorageError where the disk does not take it."""
+        if self._file is None or time.monotonic() - self._kept < self._every:
+            return
+        state = adam.state_dict()
+        held = {f"weight/{name}": parameter.detach() for name, parameter in trained(model).items()}
+        held |= {f"moment/{n}/{what}": tensor for n, of in state["state"].items() for what, tensor in of.items()}
+        held |= {f"best/{name}": tensor for name, tensor in course.best.items()}
+        held["dice/cpu"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            held["dice/cuda"] = torch.cuda.get_rng_state()
+        about = {
+            "key": self._key,
+            "groups": json.dumps(state["param_groups"]),
+            "schedule": json.dumps(schedule.state_dict()),
+            "course": json.dumps({"losses": course.losses, "dev": course.dev}),
+        }
+        draft = self._file.with_suffix(".draft")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            save_file({name: tensor.contiguous() for name, tensor in held.items()}, draft, metadata=about)
+            os.replace(draft, self._file)
+        except (SafetensorError, OSError) as error:
+            draft.unlink(missing_ok=True)
+            raise StorageError(
+                f"the training can't be kept at {self._file} ({error}). Mend that and run the same command again."
+            ) from error
+        self._kept = time.monotonic()
+
+    def drop(self) -> None:
+        """Forget what was kept: the training is done."""
+        if self._file is None:
+            return
+        self._file.unlink(missing_ok=True)
+        with suppress(OSError):  # something else lies there
+            self._file.parent.rmdir()
+            self._file.parent.parent.rmdir()
+
+
+def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """The weights that training moves, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+@torch.no_grad()
+def put(weights: dict[str, torch.Tensor], model: torch.nn.Module) -> None:
+    """Let the model have these weights."""
+    parameters = dict(model.named_parameters())
+    for name, tensor in weights.items():
+        parameters[name].copy_(tensor)
+
+
+def _named(held: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in held.items() if name.startswith(prefix)}

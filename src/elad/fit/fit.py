@@ -1,0 +1,94 @@
+"""The training loop: next-token loss on the explanation, given the question.
+
+Everything random in it comes from the seed, so the same student, examples and seed give the same weights, also where
+the training was interrupted and went on.
+"""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+
+from elad.errors import InputError
+from elad.fit.batches import Row, steps
+from elad.fit.checkpoint import Checkpoint, Course
+from elad.fit.learner import Learner
+from elad.fit.optimiser import optimised
+from elad.fit.settings import EarlyStopping, Fitted, Optimiser
+from elad.progress import counter, say
+from elad.student import Example, Lora, Student
+
+Log = Callable[[dict[str, float], int], None]
+"""Is told figures by name, and the step they are of."""
+
+
+def fit(
+    student: Student,
+    examples: Sequence[Example],
+    optimiser: Optimiser,
+    seed: str,
+    *,
+    lora: Lora | None = None,
+    frozen: Sequence[str] = (),
+    early_stopping: EarlyStopping | None = None,
+    checkpoint: Checkpoint | None = None,
+    log: Log = lambda figures, step: None,
+) -> Fitted:
+    """Train the student in place; without examples it stays as it is.
+
+    `optimiser` moves all weights but the `frozen` ones, patterns of their names; with `lora` low-rank updates alone.
+    Raises InputError when the loss is no longer a number, or the student can't be trained so.
+    """
+    rows = [Row(*student.encode(example.prompt, example.target)) for example in examples]
+    fitting = [row for row in rows if student.context is None or len(row.ids) <= student.context]
+    left_out = len(rows) - len(fitting)
+    if left_out:
+        say(f"  {left_out} of {len(rows)} texts are longer than the student's context and are left out")
+    if not fitting:
+        return Fitted(left_out=left_out)
+    rng = random.Random(seed)
+    dev = _set_aside(fitting, early_stopping, rng) if early_stopping else []
+    plan = list(steps([len(row.ids) for row in fitting], optimiser, rng))
+    epoch = math.ceil(len(fitting) / (optimiser.batch * optimiser.accumulate))
+    learner = Learner(student, optimiser, lora, frozen, random.Random(seed).getrandbits(31))
+    adam, schedule = optimised(learner.model, optimiser, len(plan))
+    checkpoint = checkpoint or Checkpoint(None, seed)
+    course = checkpoint.load(learner.model, adam, schedule) or Course()
+    if dev and not course.dev:
+        course.looked(learner.loss(dev), learner.model)
+    with counter("train", len(plan), len(course.losses)) as tick, learner:
+        while len(course.losses) < len(plan) and not course.came_to_rest(early_stopping):
+            rate = schedule.get_last_lr()[0]
+            course.losses.append(learner.learn([fitting[index] for index in plan[len(course.losses)]]))
+            done = len(course.losses)
+            if not math.isfinite(course.losses[-1]):
+                raise InputError(
+                    f"training came apart: at step {done} of {len(plan)} the loss is no longer a number. "
+                    "Lower train.optimiser.learning_rate and run the same command again."
+                )
+            adam.step()
+            schedule.step()
+            adam.zero_grad()
+            log({"loss": course.losses[-1], "learning rate": rate}, done)
+            if dev and (done % epoch == 0 or done == len(plan)):
+                course.looked(learner.loss(dev), learner.model)
+                log({"dev loss": course.dev[-1]}, done)
+            checkpoint.keep(learner.model, adam, schedule, course)
+            tick()
+    course.put_back_best(learner.model)
+    checkpoint.drop()
+    tenth = max(1, len(course.losses) // 10)
+    return Fitted(
+        steps=len(course.losses),
+        tokens=sum(len(fitting[index].learnt) for step in plan[: len(course.losses)] for index in step),
+        first_loss=sum(course.losses[:tenth]) / tenth,
+        last_loss=sum(course.losses[-tenth:]) / tenth,
+        left_out=left_out,
+        dev=tuple(course.dev),
+    )
+
+
+def _set_aside(rows: list[Row], stopping: EarlyStopping, rng: random.Random) -> list[Row]:
+    """Take some of the rows away, to be looked at and never learnt: none where there is but one."""
+    rng.shuffle(rows)
+    count = min(len(rows) - 1, max(1, round(len(rows) * stopping.share)))
+    return [rows.pop() for _ in range(count)]

@@ -1,0 +1,58 @@
+"""How a student is trained, as a recipe says it, and what came of it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from elad.records import Record
+
+Service = Literal["none", "tensorboard", "wandb", "trackio"]
+"""Who is told the figures of a training while it goes on."""
+
+
+class Optimiser(Record):
+    """How the weights are moved: AdamW over steps of `accumulate` batches of `batch` texts.
+
+    `learning_rate` is reached after `warmup` (a share of all steps) and then follows the `schedule`: along a cosine to a
+    tenth of itself, linearly to nothing, or constant. `epochs` counts passes over the examples. `weight_decay` spares
+    norms, biases and embeddings; `clip` bounds the gradient's norm. `packed`: a batch is one row without padding,
+    whose texts don't see each other. `precision`: of the arithmetic, not of the weights; `auto` is bfloat16 on a GPU
+    that has it. `checkpointing`: take less memory by computing what lies between layers twice.
+    """
+
+    learning_rate: float = Field(5e-4, gt=0, allow_inf_nan=False)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = Field(0.1, ge=0, le=1)
+    epochs: float = Field(3.0, gt=0, allow_inf_nan=False)
+    batch: int = Field(16, gt=0)
+    accumulate: int = Field(1, gt=0)
+    packed: bool = False
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpointing: bool = False
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)
+
+
+class EarlyStopping(Record):
+    """Set aside a `share` of the examples, look at their loss after every epoch, and keep the weights that did best.
+
+    The training ends when `patience` epochs in a row did no better.
+    """
+
+    share: float = Field(0.1, gt=0, lt=1)
+    patience: int = Field(1, gt=0)
+
+
+class Fitted(Record):
+    """What came of a training: its steps, the tokens learnt from, the mean loss of its first and last tenth.
+
+    `left_out` texts were longer than the student's context, so that nothing was learnt from them. `dev`: the loss of
+    the examples that were set aside, before the training and after every epoch.
+    """
+
+    steps: int = 0
+    tokens: int = 0
+    first_loss: float = 0.0
+    last_loss: float = 0.0
+    left_out: int = 0
+    dev: tuple[float, ...] = ()
