@@ -17,7 +17,7 @@ MODELS: dict[str, Any] = {
     "Gemma 2, windows in every other layer": transformers.Gemma2Config(
         **SIZE, num_key_value_heads=2, head_dim=8, sliding_window=8
     ),
-    "GPT-2": transformers.GPT2Config(n_embd=16, n_layer=2, n_head=2),
+    "GPT-2": transformers.GPT2Config(n_embd=16, n_layer=2, n_head=2, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0),
     "Mistral": transformers.MistralConfig(**SIZE, num_key_value_heads=2, sliding_window=None),
     "Mistral, window": transformers.MistralConfig(**SIZE, num_key_value_heads=2, sliding_window=8),
     "Mamba": transformers.MambaConfig(hidden_size=16, num_hidden_layers=2, state_size=4),

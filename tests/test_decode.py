@@ -1,23 +1,25 @@
 """What is written together, in rows that fork, join and leave, is what would have been written alone."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from scipy.stats import chisquare
 
 from elad.errors import InputError
-from elad.records import Attempt, Needs, Question
 from elad.fit import Optimiser
 from elad.fit.fit import fit
-from elad.student import Example, Student
+from elad.records import Attempt, Needs, Question
+from elad.student import Example, Student, tiny
 from elad.student.decode import Continuation
 from elad.student.likelihood import Reading
 from elad.student.slots import Slots, can_fork
 from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
-from tests.models import MODELS, student
+from tests.models import MODELS, SIZE, student
 
 FORKS = {name: name not in ("Mamba", "T5") for name in MODELS}
 ALL = Needs(samples=3, temperature=1.0, rebuilds=2, removed=True, embedding=True, likelihood=True)

@@ -154,7 +154,7 @@ def test_a_damaged_student_is_refused_before_anything_is_paid(
     server: KillServer, unharmed: Path, tmp_path: Path, recipe: Recipe
 ) -> None:
     folder = tmp_path / "run"
-    assert server.run(folder, kill_at=20)["status"] == -9
+    assert server.run(folder, kill_at=21)["status"] == -9
     torn = folder / "students" / "01" / "model.safetensors"
     torn.write_bytes(torn.read_bytes()[:-100])
     with pytest.raises(RunFolderError, match="was changed since it was trained"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from elad.errors import Interrupted, InputError
+from elad.errors import InputError, Interrupted
 from elad.fit import EarlyStopping, Optimiser
 from elad.fit.batches import IGNORED, Row, batch, can_pack, steps
 from elad.fit.checkpoint import FILE, Checkpoint
@@ -23,7 +23,10 @@ LESSON = [
     Example("Question: b c\nSteps:\n", "Answer: 3\n"),
 ]
 LONGER = [
-    Example(f"Question: {'a ' * (i % 5)}\nSteps:\n", "".join(f"{j} + {i} = {i + j}.\n" for j in range(i % 7)) + "Answer: 2\n")
+    Example(
+        f"Question: {'a ' * (i % 5)}\nSteps:\n",
+        "".join(f"{j} + {i} = {i + j}.\n" for j in range(i % 7)) + "Answer: 2\n",
+    )
     for i in range(40)
 ]
 FEW = Optimiser(learning_rate=0.01, batch=4, epochs=2)
@@ -52,7 +55,7 @@ def close(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], toleranc
     return all(torch.allclose(one[name], other[name], atol=tolerance) for name in one)
 
 
-# -- what is learnt from ------------------------------------------------------------------------------------------------
+# -- what is learnt from ---------------------------------------------------------------------------------------------
 
 
 def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
@@ -79,7 +82,7 @@ def test_gradients_are_those_of_each_text_on_its_own(untrained: Student) -> None
         logprobs = untrained.model(torch.tensor([row.ids])).logits[0].log_softmax(-1)
         total -= sum(logprobs[place - 1, row.ids[place]] for place in range(row.start, len(row.ids)))
     mean = total / sum(len(row.learnt) for row in rows)
-    mean.backward()
+    mean.backward()  # type: ignore[no-untyped-call]
     assert told == pytest.approx(mean.item(), abs=1e-5)
     for name, parameter in untrained.model.named_parameters():
         assert parameter.grad is None or torch.allclose(parameter.grad, batched[name], atol=1e-5), name
@@ -113,7 +116,7 @@ def test_training_that_comes_apart_is_told(untrained: Student) -> None:
         fit(untrained, LESSON, Optimiser(learning_rate=1e30, batch=2, epochs=60), "s")
 
 
-# -- options that change the cost and not the result ---------------------------------------------------------------------
+# -- options that change the cost and not the result -----------------------------------------------------------------
 
 
 def test_equal_seeds_give_equal_weights() -> None:
@@ -126,7 +129,12 @@ def test_equal_seeds_give_equal_weights() -> None:
 
 @pytest.mark.parametrize(
     "otherwise",
-    [{"batch": 2, "accumulate": 4}, {"packed": True}, {"checkpointing": True}, {"batch": 1, "accumulate": 8, "packed": True}],
+    [
+        {"batch": 2, "accumulate": 4},
+        {"packed": True},
+        {"checkpointing": True},
+        {"batch": 1, "accumulate": 8, "packed": True},
+    ],
     ids=str,
 )
 def test_how_a_step_is_computed_does_not_change_it(otherwise: dict[str, Any]) -> None:
@@ -186,7 +194,7 @@ def test_the_learning_rate_follows_its_schedule(untrained: Student, schedule: An
     assert rates[-1] == pytest.approx({"cosine": 0.00107, "linear": 0.000625, "constant": 0.01}[schedule], rel=0.05)
 
 
-# -- what is moved -------------------------------------------------------------------------------------------------------
+# -- what is moved ---------------------------------------------------------------------------------------------------
 
 
 def test_frozen_weights_stay_and_thaw(untrained: Student) -> None:
@@ -196,7 +204,9 @@ def test_frozen_weights_stay_and_thaw(untrained: Student) -> None:
     assert changed
     assert not any("embed" in name or "layers.0" in name for name in changed)
     fit(untrained, LESSON, FEW, "s")
-    assert not torch.equal(weights(untrained)["model.layers.0.mlp.up_proj.weight"], before["model.layers.0.mlp.up_proj.weight"])
+    assert not torch.equal(
+        weights(untrained)["model.layers.0.mlp.up_proj.weight"], before["model.layers.0.mlp.up_proj.weight"]
+    )
     with pytest.raises(InputError, match=r"train.frozen: 'layer.0' matches none of .* model.embed_tokens.weight"):
         fit(untrained, LESSON, FEW, "s", frozen=["layer.0"])
     with pytest.raises(InputError, match=r"nothing is left to train"):
@@ -246,7 +256,13 @@ def test_training_stops_where_what_was_set_aside_does_no_better() -> None:
     noise = [Example(f"Question: {i}\nSteps:\n", f"Answer: {random.randrange(1000)}\n") for i in range(30)]
     student = blank()
     epochs = 60
-    fitted = fit(student, noise, Optimiser(learning_rate=0.02, batch=4, epochs=epochs), "s", early_stopping=EarlyStopping(patience=2))
+    fitted = fit(
+        student,
+        noise,
+        Optimiser(learning_rate=0.02, batch=4, epochs=epochs),
+        "s",
+        early_stopping=EarlyStopping(patience=2),
+    )
     best = fitted.dev.index(min(fitted.dev))
     assert len(fitted.dev) - 1 == best + 2 < epochs
     assert fitted.steps == 7 * (best + 2), "27 of 30 are learnt from, in batches of 4"
@@ -257,10 +273,12 @@ def test_training_stops_where_what_was_set_aside_does_no_better() -> None:
     assert learner.loss(rows[-3:]) == pytest.approx(min(fitted.dev), abs=1e-4), "and the best weights are put back"
 
 
-# -- going on ------------------------------------------------------------------------------------------------------------
+# -- going on --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", [{}, {"lora": Lora(rank=2, dropout=0.3)}, {"early_stopping": EarlyStopping(patience=9)}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{}, {"lora": Lora(rank=2, dropout=0.3)}, {"early_stopping": EarlyStopping(patience=9)}], ids=str
+)
 def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path, how: dict[str, Any]) -> None:
     if "lora" in how:
         pytest.importorskip("peft", reason="LoRA needs the lora extra")

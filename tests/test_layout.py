@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from elad.errors import InputError
 from elad.export import export
+from elad.fit import Optimiser
+from elad.fit.batches import Row
+from elad.fit.fit import fit
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
 from elad.records import Explanation, Needs, Question
-from elad.fit import Optimiser
-from elad.fit.batches import Row
-from elad.fit.fit import fit
 from elad.student import Student, tiny
 from elad.text import PLAIN, Layout
 from tests.runs import small_recipe
@@ -31,7 +31,7 @@ LINE = st.text(st.characters(codec="ascii", categories=["L", "N", "Zs"]), min_si
 def chatting(**layout: object) -> Student:
     model, tokenizer = tiny.blank(width=16, layers=1, heads=2)
     tokenizer.chat_template = CHAT
-    return Student(model, tokenizer, most=24, layout=Layout.model_validate(layout))
+    return Student(model, tokenizer, most=48, layout=Layout.model_validate(layout))
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -90,7 +90,7 @@ def test_a_student_learns_and_shows_its_doubt_in_any_layout(mark: str) -> None:
     said = Explanation(steps=("It is that.", "So it is."), answer="that")
     if student.layout.behind_mark(said.steps[1]) is not None:
         said = said.model_copy(update={"steps": said.steps[:1]})
-    fit(student, [student.example(ASKED, said)] * 4, Optimiser(learning_rate=0.02, batch=2, epochs=40), "s")
+    fit(student, [student.example(ASKED, said)] * 4, Optimiser(learning_rate=0.02, batch=2, epochs=120), "s")
     assert student.explain([ASKED]) == [said]
     attempt = student.attempt([ASKED], Needs(samples=2, rebuilds=2, removed=True, likelihood=True), "s")[0]
     assert attempt.explanation == said

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from elad.errors import InputError
-from elad.records import Attempt, Needs, Question
 from elad.fit import Optimiser
 from elad.fit.fit import fit
+from elad.records import Attempt, Needs, Question
 from elad.student import Example, Served, Student
 from elad.worlds import Arithmetic
 

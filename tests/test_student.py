@@ -11,9 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from elad.errors import InputError
 from elad.evaluate import evaluate
-from elad.records import Needs, Question
 from elad.fit import Optimiser
 from elad.fit.fit import fit
+from elad.records import Needs, Question
 from elad.student import Example, Student, tiny
 from elad.student.decode import Continuation
 from elad.student.spans import locate

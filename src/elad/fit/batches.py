@@ -47,7 +47,7 @@ def steps(lengths: Sequence[int], optimiser: Optimiser, rng: random.Random) -> I
 
 
 def batch(student: Student, rows: Sequence[Row], *, packed: bool) -> Batch:
-    """Rows as one batch. Logits are computed for tokens that are learnt, not for prompts, as far as that can be said."""
+    """Rows as one batch, with logits of what is learnt, not of prompts, as far as a model can be told."""
     if student.seq2seq:
         return _encoded(student, rows)
     return _packed(student, rows) if packed else _padded(student, rows)
@@ -64,6 +64,7 @@ def _padded(student: Student, rows: Sequence[Row]) -> Batch:
 
 def _packed(student: Student, rows: Sequence[Row]) -> Batch:
     """All texts in one row: where positions begin again at nothing, the model sees that another text begins."""
+
     def row_of(values: Iterator[int]) -> torch.Tensor:
         return torch.tensor(list(values), device=student.model.device)
 

@@ -26,6 +26,8 @@ class Learner:
             freeze(student.model, frozen)
         if optimiser.packed and not can_pack(student):
             raise InputError("train.optimiser.packed: this student can't tell texts in one row apart; leave it out")
+        if optimiser.checkpointing and not student.model.supports_gradient_checkpointing:
+            raise InputError("train.optimiser.checkpointing: this student does not know it; leave it out")
         self.model: torch.nn.Module = student.model
         self._student = student
         self._optimiser = optimiser
@@ -35,11 +37,11 @@ class Learner:
     def __enter__(self) -> None:
         self.model.train()
         if self._optimiser.checkpointing:
-            self._student.model.gradient_checkpointing_enable({"use_reentrant": False})
+            self._student.model.activation_checkpointing_enable()
 
     def __exit__(self, *_: object) -> None:
         if self._optimiser.checkpointing:
-            self._student.model.gradient_checkpointing_disable()
+            self._student.model.activation_checkpointing_disable()
         self.model.eval()
 
     def learn(self, rows: Sequence[Row]) -> float:
@@ -49,7 +51,7 @@ class Learner:
             total = 0.0
             for part in self._parts(rows):
                 loss = self._sum(part) / tokens
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.item()
         except (RuntimeError, MemoryError) as error:
             self._at_once = halved(min(self._at_once, len(rows)), error)

@@ -13,8 +13,8 @@ Service = Literal["none", "tensorboard", "wandb", "trackio"]
 class Optimiser(Record):
     """How the weights are moved: AdamW over steps of `accumulate` batches of `batch` texts.
 
-    `learning_rate` is reached after `warmup` (a share of all steps) and then follows the `schedule`: along a cosine to a
-    tenth of itself, linearly to nothing, or constant. `epochs` counts passes over the examples. `weight_decay` spares
+    `learning_rate` is reached after `warmup` (a share of all steps) and then follows the `schedule`: along a cosine to
+    a tenth of itself, linearly to nothing, or constant. `epochs` counts passes over the examples. `weight_decay` spares
     norms, biases and embeddings; `clip` bounds the gradient's norm. `packed`: a batch is one row without padding,
     whose texts don't see each other. `precision`: of the arithmetic, not of the weights; `auto` is bfloat16 on a GPU
     that has it. `checkpointing`: take less memory by computing what lies between layers twice.

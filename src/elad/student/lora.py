@@ -8,6 +8,7 @@ from pydantic import Field
 from elad.errors import InputError
 from elad.records import Record
 
+
 class Lora(Record):
     """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): only updates of this rank to these layers are learnt."""
 

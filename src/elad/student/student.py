@@ -152,7 +152,7 @@ class Student:
             self.model = adapted(self.model, lora)
 
     def save(self, folder: Path) -> str:
-        """Save as a Hugging Face directory, or as an adapter; whole or not at all. Returns the SHA-256 of the weights."""
+        """Save as a Hugging Face directory or an adapter, whole or not at all; returns the SHA-256 of the weights."""
         written = save(self.model, self.tokenizer, folder)
         self.weights = None if is_adapted(self.model) else folder
         return written
