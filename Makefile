@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores evidence revision runs clean
+.PHONY: demo test lint fast slow tiny scores evidence training revision runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -37,6 +37,11 @@ scores: $(VENV)/.user
 evidence: $(VENV)/.user
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/evidence.py
+
+# how fast a student is trained: benchmarks/results/training.json
+training: $(VENV)/.user
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python benchmarks/training.py
 
 # what a revision costs beside a fresh rationale: benchmarks/results/revision.json
 revision: $(VENV)/.user
