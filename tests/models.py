@@ -1,9 +1,12 @@
 """Students of every architecture that users bring, made tiny from their configs."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from elad.student import Student, tiny
 
@@ -34,3 +37,30 @@ def student(name: str, most: int = 16) -> Student:
     kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
     torch.manual_seed(3)
     return Student(kind.from_config(config).eval(), tokenizer, most=most)
+
+
+def chat_student(folder: Path, texts: Iterable[str]) -> Path:
+    """Save a student like those that starter recipes name: a Qwen2, asked in turns, with a tokenizer of its own."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, special_tokens=marks, show_progress=False),
+    )
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|endoftext|>"
+    )
+    tokenizer.chat_template = (
+        "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{{ turn.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    config = transformers.Qwen2Config(
+        **SIZE, num_key_value_heads=2, vocab_size=len(tokenizer), eos_token_id=2, pad_token_id=0, bos_token_id=None
+    )
+    torch.manual_seed(3)
+    transformers.Qwen2ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

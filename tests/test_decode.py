@@ -12,6 +12,7 @@ from scipy.stats import chisquare
 from elad.errors import InputError
 from elad.fit import Optimiser
 from elad.fit.fit import fit
+from elad.machine import Device
 from elad.records import Attempt, Needs, Question
 from elad.student import Example, Student, tiny
 from elad.student.decode import Continuation
@@ -177,11 +178,11 @@ def test_rows_follow_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in MODELS:
         one = student(name).model
-        monkeypatch.setattr(memory, "_total", lambda _: 1e12)
+        monkeypatch.setattr(memory, "device", lambda _: Device("", 1000000000000, False))
         assert memory.rows_that_fit(one, 100) == memory.MOST
-        monkeypatch.setattr(memory, "_total", lambda _: 2e7)
+        monkeypatch.setattr(memory, "device", lambda _: Device("", 20000000, False))
         assert 1 < memory.rows_that_fit(one, 4000) < memory.rows_that_fit(one, 1000) < memory.MOST
-        monkeypatch.setattr(memory, "_total", lambda _: 1.0)
+        monkeypatch.setattr(memory, "device", lambda _: Device("", 1, False))
         assert memory.rows_that_fit(one, 100) == 1
 
 

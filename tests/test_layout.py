@@ -1,5 +1,6 @@
 """How questions are put to a student and its explanations written: plainly or in turns, with any mark of the answer."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_a_student_with_a_chat_template_is_asked_in_turns() -> None:
     )
 
 
+def test_a_recipe_may_bring_a_template(tmp_path: Path) -> None:
+    model, tokenizer = tiny.blank(width=16, layers=1, heads=2)
+    mine = "{% for turn in messages %}[{{ turn.content }}]{% endfor %}"
+    student = Student(model, tokenizer, most=24, layout=Layout(template=mine, prompt="{question}!"))
+    assert student.asked(Question(id="q", text="Why")) == "[Why!]"
+    student.save(tmp_path / "s")
+    assert Student.load(tmp_path / "s", most=24).template_digest == student.template_digest
+
+
 def test_only_what_the_assistant_says_is_learnt() -> None:
     """Also where the question holds the marks of a turn."""
     student = chatting()
@@ -116,7 +126,7 @@ def test_a_run_in_turns_keeps_its_template_and_exports_turns(tmp_path: Path) -> 
     recipe = Recipe.model_validate({**small_recipe(tmp_path).resolved(), "student": source})
     distil(recipe, tmp_path / "run")
     with Ledger(tmp_path / "run", read_only=True) as ledger:
-        assert ledger.fact("chat_template") == chatting().template_digest
+        assert json.loads(ledger.fact("made with") or "{}")["chat template"] == chatting().template_digest
         export(ledger, tmp_path / "out")
     lines = (tmp_path / "out" / "annotations" / "sft.jsonl").read_text().splitlines()
     assert '"role": "user"' in lines[0]

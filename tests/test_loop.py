@@ -4,6 +4,7 @@ import json
 import pickle
 import socket
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +12,15 @@ import pytest
 
 from elad.annotate import Bought
 from elad.budget import Usage
+from elad.errors import Interrupted
 from elad.evaluate import Scores
+from elad.fit.checkpoint import Checkpoint
 from elad.ledger import Ledger
-from elad.loop import Choice, distil
+from elad.loop import Choice, Trained, distil
 from elad.records import Attempt
 from elad.report import annotations, markdown, summary
 from elad.select import Selector
+from elad.student import weights_digest
 from tests.runs import contents, small_recipe
 
 
@@ -200,3 +204,48 @@ def test_evaluation_never_reads_the_pools_answers(minimal_student: Path, tmp_pat
     assert (tmp_path / "with/students/03/model.safetensors").read_bytes() == (
         tmp_path / "without/students/03/model.safetensors"
     ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "train", [{}, {"lora": {"rank": 2}}, {"start": "base"}, {"start": "base", "lora": {"rank": 2}}], ids=str
+)
+def test_a_training_that_was_interrupted_goes_on_to_the_same_student(
+    minimal_student: Path, tmp_path: Path, train: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "lora" in train:
+        pytest.importorskip("peft", reason="LoRA needs the lora extra")
+    how = {"kind": "sft", "keep_every": 0, "optimiser": {"batch": 2, "learning_rate": 0.01}, **train}
+    recipe = small_recipe(minimal_student, train=how)
+    distil(recipe, tmp_path / "one")
+    keep, kept = Checkpoint.keep, 0
+
+    def interrupted(self: Checkpoint, *state: Any) -> None:
+        nonlocal kept
+        keep(self, *state)
+        kept += 1
+        if kept % 3 == 0:
+            raise Interrupted
+
+    monkeypatch.setattr(Checkpoint, "keep", interrupted)
+    for _ in range(20):
+        with suppress(Interrupted):
+            distil(recipe, tmp_path / "two")
+            break
+    assert kept > 6, "it was interrupted in more than one round"
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    for number in ("01", "02", "03"):
+        one, two = (tmp_path / name / "students" / number for name in ("one", "two"))
+        assert weights_digest(one) == weights_digest(two)
+    assert not (tmp_path / "two" / "training").exists(), "nothing is left behind"
+
+
+def test_from_the_base_a_round_learns_all_annotations_anew(minimal_student: Path, tmp_path: Path) -> None:
+    told = {}
+    for start in ("last", "base"):
+        recipe = small_recipe(minimal_student, train={"kind": "sft", "start": start, "rehearsal": {"items": 0}})
+        distil(recipe, tmp_path / start)
+        with Ledger(tmp_path / start, read_only=True) as ledger:
+            told[start] = [ledger.traced(n, "train", Trained) for n in (1, 2)]
+    assert told["last"][0] == told["base"][0], "in the first round there is no difference"
+    assert told["last"][1] != told["base"][1]
+    assert told["base"][1].fitted.tokens > told["base"][0].fitted.tokens, "the first round's are among them"

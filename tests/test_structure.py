@@ -12,7 +12,7 @@ SOURCE = Path(elad.__file__).parent
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"export"},
+    {"doctor", "export"},
     {"report"},
     {"loop"},
     {"recipe"},
@@ -27,7 +27,7 @@ FLOORS = [
     {"budget", "lock"},
     {"worlds"},
     {"answers"},
-    {"text", "progress", "rows"},
+    {"text", "progress", "rows", "machine"},
     {"records", "errors"},
 ]
 """The rooms from the roof to the ground: a file imports from its own room and from floors below."""

@@ -93,20 +93,55 @@ def report(folder: RunFolder, as_json: AsJson = False) -> None:
 
 @app.command()
 def export(
-    folder: RunFolder, to: Annotated[Path, typer.Argument(help="A folder to make.")], as_json: AsJson = False
+    folder: RunFolder,
+    to: Annotated[Path, typer.Argument(help="A folder to make.")],
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Low-rank updates alone, not taken into the weights.")
+    ] = False,
+    push_to_hub: Annotated[
+        str | None, typer.Option(metavar="REPO", help="Upload it to the Hugging Face Hub too.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="For everybody to see there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the student as a Hugging Face directory, with the annotations in TRL's formats."""
+    """Write the student as a Hugging Face directory with a model card, and the annotations in TRL's formats."""
     from elad.export import export as write
+    from elad.export import push
     from elad.ledger import Ledger
 
     with Ledger(folder, read_only=True) as ledger:
-        counts = write(ledger, to)
+        counts = write(ledger, to, adapter=adapter)
+    address = push(to, push_to_hub, public=public) if push_to_hub else None
     if as_json:
-        _print_json({"folder": str(to), "annotations": counts})
+        _print_json({"folder": str(to), "hub": address, "annotations": counts})
     else:
         _print(f"student: {to}")
         for name, count in counts.items():
             _print(f"{to / 'annotations' / name}.jsonl: {count} rows")
+        if address:
+            _print(f"hub: {address}")
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[Path | None, typer.Argument(help="A recipe in YAML, to be looked at too.")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as for `elad run`.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what this machine has, and whether a recipe would run here; nothing is paid for."""
+    from elad import doctor as doctors
+    from elad.recipe import load_recipe
+
+    findings = list(doctors.machine())
+    if recipe:
+        findings += doctors.recipe(load_recipe(recipe, overrides or []))
+    if as_json:
+        _print_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            _print(f"{finding.verdict:4}  {finding.about}: {finding.told}")
+    if any(finding.verdict == "mend" for finding in findings):
+        raise typer.Exit(2)
 
 
 def main() -> None:
@@ -130,7 +165,7 @@ def _summary(folder: Path) -> dict[str, Any]:
         return summary(ledger)
 
 
-def _print_json(told: dict[str, Any]) -> None:
+def _print_json(told: Any) -> None:
     _print(json.dumps(told, indent=2, ensure_ascii=False))
 
 

@@ -17,6 +17,7 @@ from elad.evaluate import Scores, aurocs, evaluate
 from elad.fit import Fitted
 from elad.keep import Kept
 from elad.ledger import Attempts, Ledger, Move
+from elad.machine import versions
 from elad.pool import admit
 from elad.progress import counter, say
 from elad.recipe import Recipe, differences
@@ -69,7 +70,7 @@ def distil(recipe: Recipe, folder: Path) -> str:
         for part in recipe.parts():
             part.ready()
         student = recipe.student.load(sound_student(ledger))
-        ledger.state_fact("chat_template", student.template_digest or "")
+        ledger.state_fact("made with", json.dumps({"versions": versions(), "chat template": student.template_digest}))
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         admit(ledger, recipe.pool, recipe.held_out)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))

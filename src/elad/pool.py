@@ -36,15 +36,17 @@ class File(Part):
 
     `fields` says which column each field comes from: a name, a dotted path (`meta.hops`), several whose values are
     joined (`[meta.hops, meta.distractors]`), or null to leave the field out; a field that is not named comes from the
-    column of its own name. `where` keeps the rows whose columns have these values. `answers` is the kind of answer that
-    the questions have: it decides when two of them say the same. `on_bad_row`: `skip` sets bad rows
-    aside as unusable, `stop` (the default) refuses the file before anything is paid for.
+    column of its own name. `where` keeps the rows whose columns have these values, and `tenths` those whose questions
+    fall into some of ten parts, 0 to 9, by their content: so one file is pool and held out. `answers` is the kind of
+    answer that the questions have: it decides when two of them say the same. `on_bad_row`: `skip` sets bad rows aside
+    as unusable, `stop` (the default) refuses the file before anything is paid for.
     """
 
     kind: Literal["file"] = "file"
     path: Path
     fields: dict[Target, str | list[str] | None] = Field(default_factory=dict)
     where: dict[str, Any] = Field(default_factory=dict)
+    tenths: tuple[Annotated[int, Field(ge=0, le=9)], ...] = tuple(range(10))
     answers: AnswerKind = "auto"
     on_bad_row: Literal["stop", "skip"] = "stop"
 
@@ -61,7 +63,9 @@ class File(Part):
             elif all(_same(_column(row, name), value) for name, value in self.where.items()):
                 unseen = {name for name in unseen if _column(row, name, _MISSING) is _MISSING}
                 chosen += 1
-                yield f"{self.path.name}:{number}", self._question(row)
+                question = self._question(row)
+                if isinstance(question, str) or int(question_digest(question), 16) % 10 in self.tenths:
+                    yield f"{self.path.name}:{number}", question
         if chosen and unseen:
             raise InputError(f"{self.path}: `fields` names {', '.join(sorted(unseen))}, which no row has.")
 

@@ -23,7 +23,7 @@ def summary(ledger: Ledger) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "student": recipe.student.model,
-        "teacher": recipe.teacher.kind,
+        "teacher": recipe.teacher.name or recipe.teacher.kind,
         "select": recipe.select.kind,
         "annotate": recipe.annotate.kind,
         "stopped": stopped(ledger),
@@ -64,16 +64,16 @@ def markdown(told: dict[str, Any]) -> str:
         f"- student `{told['student']}`, teacher `{told['teacher']}`, select `{told['select']}`, "
         f"annotate `{told['annotate']}`",
         f"- stopped: {told['stopped'] or 'not yet'}",
-        f"- spent: {_said(told['spent'])}",
-        f"- budget: {_said(told['budget'])}",
+        f"- spent: {said(told['spent'])}",
+        f"- budget: {said(told['budget'])}",
         f"- questions: {states}",
         f"- student now: `{told['result']}`",
         "",
-        *_table(*table(told)),
+        *grid(*table(told)),
     ]
     if told["rounds"]:
         lines += ["", "Held-out answers before the first round and after the last:", ""]
-        lines += _table(*domains(told))
+        lines += grid(*domains(told))
     if any(round["aurocs"] for round in told["rounds"]):
         names = sorted({name for round in told["rounds"] for name in round["aurocs"]})
         rows = [
@@ -85,7 +85,7 @@ def markdown(told: dict[str, Any]) -> str:
             "",
             "How well each score told the flawed explanations from the sound ones (AUROC, on what was paid for):",
         ]
-        lines += ["", *_table(["round", *names], rows)]
+        lines += ["", *grid(["round", *names], rows)]
     if told["set_aside"]:
         lines += ["", f"Set aside, of {told['questions']['unusable']} the first:", ""]
         lines += [f"- {row['row']}: {row['reason']}" for row in told["set_aside"][:10]]
@@ -180,13 +180,13 @@ def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:
     return {**usage.model_dump(), "tokens": usage.tokens, **money}
 
 
-def _said(spent: dict[str, Any]) -> str:
-    """`0.0123, 48 calls, 9120 tokens, 812 output tokens`, as far as it is known."""
-    said = [str(spent["money"])] if "money" in spent else []
-    said += [f"{spent['calls']} calls"] if "calls" in spent else []
-    said += [f"{spent['tokens']:,} tokens"] if "tokens" in spent else []
-    said += [f"{spent['output_tokens']:,} output tokens"] if "output_tokens" in spent else []
-    return ", ".join(said)
+def said(spent: dict[str, Any]) -> str:
+    """What was spent, or may be: `0.0123, 48 calls, 9120 tokens, 812 output tokens`, as far as it is known."""
+    known = [str(spent["money"])] if "money" in spent else []
+    known += [f"{spent['calls']} calls"] if "calls" in spent else []
+    known += [f"{spent['tokens']:,} tokens"] if "tokens" in spent else []
+    known += [f"{spent['output_tokens']:,} output tokens"] if "output_tokens" in spent else []
+    return ", ".join(known)
 
 
 def _briefly(spent: dict[str, Any]) -> str:
@@ -204,6 +204,7 @@ def _tier(domain: str) -> tuple[int, str]:
     return (known.index(domain) if domain in known else len(known), domain)
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown, line by line."""
     lines = [header, ["---"] * len(header), *rows]
     return [f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in line)} |" for line in lines]

@@ -27,6 +27,7 @@ class Layout(Record):
 
     `prompt`: what the student reads; `{question}` becomes the question, its choices on lines of their own. `chat`: put
     it as the user's turn of the tokenizer's chat template (`auto`: where it has one), behind `system` as the system's.
+    `template`: a chat template in Jinja, in place of the tokenizer's.
     `answer`: the last line; `{answer}` becomes the answer, as in `Answer: {answer}`, `#### {answer}`,
     `\boxed{{answer}}` or `{"answer": "{answer}"}`. A mark that begins with no letter may stand anywhere in its line.
     """
@@ -34,6 +35,7 @@ class Layout(Record):
     prompt: str | None = Field(None, pattern=r"\{question\}")
     chat: Literal["auto"] | bool = "auto"
     system: str | None = None
+    template: str | None = None
     answer: str = Field("Answer: {answer}", pattern=r"\S.*\{answer\}")
 
     def asked(self, question: Question, *, chat: bool = False) -> str:

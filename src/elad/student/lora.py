@@ -1,5 +1,6 @@
 """Low-rank updates beside a model's weights, which stay as they are: an adapter, in the words of peft."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def adapted(model: Any, lora: Lora) -> Any:
 def is_adapted(model: Any) -> bool:
     """Whether there are updates beside a model."""
     return hasattr(model, "peft_config")
+
+
+def merged(model: Any) -> Any:
+    """A copy of a model that has taken its updates into its weights."""
+    return deepcopy(model).merge_and_unload()
 
 
 def holds_adapter(folder: Path) -> bool:

@@ -1,12 +1,11 @@
 """How many texts can be in flight at once, from the memory that the machine has."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from elad.errors import InputError
+from elad.machine import device
 from elad.progress import say
 
 SPARE = 16
@@ -14,8 +13,6 @@ SPARE = 16
 
 MOST = 384
 """Rows at most, whatever the memory; `make evidence` tells what other numbers take."""
-
-_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def rows_that_fit(model: Any, tokens: int) -> int:
@@ -32,7 +29,7 @@ def rows_that_fit(model: Any, tokens: int) -> int:
     number = next(model.parameters()).element_size()
     row = 2 * config.num_hidden_layers * width * number * (tokens + SPARE) + 12 * config.vocab_size
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    return int(max(1, min(MOST, (_total(model.device) - weights) / 2 / row)))
+    return int(max(1, min(MOST, (device(model.device.type).memory - weights) / 2 / row)))
 
 
 def at_a_time(model: Any) -> int:
@@ -45,15 +42,6 @@ def halved(count: int, error: Exception) -> int:
     if not (isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)):
         raise error
     if count == 1:
-        raise InputError("student.rows: not even one text at a time fits into the memory that is there") from error
+        raise InputError("not even one text at a time fits into the memory that is there") from error
     say(f"  out of memory: going on with {count // 2} texts at a time")
     return count // 2
-
-
-def _total(device: Any) -> float:
-    """Bytes of memory of the device that a model is on."""
-    if device.type == "cuda":
-        return float(torch.cuda.get_device_properties(device).total_memory)
-    limit = _LIMIT.read_text().strip() if _LIMIT.is_file() else "max"
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return float(min(total, int(limit)) if limit.isdigit() else total)

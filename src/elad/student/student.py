@@ -2,16 +2,16 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from elad.errors import EladError, InputError
+from elad.machine import best_device
 from elad.progress import heed, say, track
 from elad.records import Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
-from elad.student.lora import Lora, adapted, holds_adapter, is_adapted, with_adapter
+from elad.student.lora import Lora, adapted, holds_adapter, is_adapted, merged, with_adapter
 from elad.student.weights import load, quietly, save
 from elad.text import Layout, digest
 
@@ -56,6 +56,7 @@ class Student:
         self.rows = rows
         self.most = most
         self.layout = layout or Layout()
+        tokenizer.chat_template = self.layout.template or tokenizer.chat_template
         self.chats: bool = bool(tokenizer.chat_template) if self.layout.chat == "auto" else self.layout.chat
         self.served = served
         self.weights: Path | str | None = weights
@@ -100,7 +101,6 @@ class Student:
         `trained`: a folder where it was saved since, whole or as an adapter. Raises InputError when there is no model
         to load.
         """
-        import torch
         from transformers import AutoTokenizer
 
         base = tiny.FOLDER if str(source) == "tiny" else source
@@ -117,14 +117,15 @@ class Student:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"student.model: {str(source)!r} can't be loaded as a language model ({reason}). "
-                "Expected: `tiny`, a Hugging Face model directory, or a hub id."
+                "Expected: `tiny`, a Hugging Face model directory, or a hub id. Where there is no hub: fetch it "
+                f"elsewhere (`hf download {source} --local-dir FOLDER`), and run with student.model=FOLDER."
             ) from error
         if absent:
             raise InputError(
                 f"student.model: {str(source)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all"
             )
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+            device = best_device()
         try:
             model = model.to(device)
         except (RuntimeError, AssertionError) as error:
@@ -287,7 +288,7 @@ class Student:
             scratch = None
             if self.weights is None:
                 scratch = tempfile.TemporaryDirectory(prefix="elad-")
-                whole = deepcopy(self.model).merge_and_unload() if is_adapted(self.model) else self.model
+                whole = merged(self.model) if is_adapted(self.model) else self.model
                 self.weights = Path(scratch.name) / "student"
                 save(whole, self.tokenizer, self.weights)
             self._server = Server(served, self.weights or "", scratch)

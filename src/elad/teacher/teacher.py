@@ -21,10 +21,12 @@ class Reply(Record):
 class Teacher(Part):
     """Whoever answers for pay.
 
-    `price`: what its tokens cost; needed when the budget caps money. `max_output_tokens`: the longest reply that is
-    asked for, and so the bound on what a call may cost. `concurrency`: how many calls are under way at a time.
+    `name`: what reports and the student's card call it. `price`: what its tokens cost; needed when the budget caps
+    money. `max_output_tokens`: the longest reply that is asked for, and so the bound on what a call may cost.
+    `concurrency`: how many calls are under way at a time.
     """
 
+    name: str | None = None
     price: Price | None = None
     max_output_tokens: int = Field(512, gt=0)
     concurrency: int = Field(8, gt=0)
@@ -38,7 +40,7 @@ class Teacher(Part):
 
     def identity(self) -> dict[str, Any]:
         """What makes two teachers give different answers; part of every call's key."""
-        return self.model_dump(mode="json", exclude={"price", "max_output_tokens", "concurrency"})
+        return self.model_dump(mode="json", exclude={"name", "price", "max_output_tokens", "concurrency"})
 
     def bound(self, request: Request) -> Usage:
         """The most that a request can cost."""

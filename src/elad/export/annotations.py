@@ -1,4 +1,4 @@
-"""What others can use: the student as a Hugging Face directory, and the annotations in TRL's data set formats.
+"""The annotations in TRL's data set formats, as a student is asked: plainly, or in turns.
 
 sft.jsonl         {"prompt": "Question: ...", "completion": "12 + 5 = 17.\\nAnswer: 17\\n"}
 preference.jsonl  {"prompt": ..., "chosen": the repaired explanation, "rejected": the student's}
@@ -6,54 +6,23 @@ stepwise.jsonl    {"prompt": ..., "completions": ["12 + 5 = 18."], "labels": [fa
 """
 
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from elad.errors import InputError, RunFolderError, StorageError
-from elad.ledger import Ledger
-from elad.loop import sound_student
 from elad.records import Annotation, Explanation, Question
-from elad.report import annotations
 from elad.text import Layout
 
 
-def export(ledger: Ledger, folder: Path) -> dict[str, int]:
-    """Write the last student and the annotations into a new folder; returns how many rows each data set has.
-
-    Raises InputError when the folder is there already, RunFolderError when no round has been trained yet.
-    """
-    student = sound_student(ledger)
-    if student is None:
-        raise RunFolderError(f"{ledger.folder} has no trained student yet: let it finish a round first.")
-    bought = annotations(ledger)
-    layout, chats = _layout(ledger, student)
+def write(bought: Sequence[Annotation], layout: Layout, folder: Path, *, chats: bool) -> dict[str, int]:
+    """Write the data sets into a new folder; how many rows each has."""
+    folder.mkdir(parents=True)
     sets = {
         "sft": _sft(bought, layout, chats),
         "preference": _preference(bought, layout, chats),
         "stepwise": _stepwise(bought, layout),
     }
-    draft = folder.with_name(f".{folder.name}.draft")
-    try:
-        if folder.exists():
-            raise InputError(f"{folder} is there already; name a folder that is not.")
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(student, draft)
-        counts = {name: _write(draft / "annotations" / f"{name}.jsonl", rows) for name, rows in sets.items()}
-        os.replace(draft, folder)
-    except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise StorageError(f"{folder} can't be written: {error.strerror or error}.") from error
-    return counts
-
-
-def _layout(ledger: Ledger, student: Path) -> tuple[Layout, bool]:
-    """How the student is asked, and whether through a chat template."""
-    recipe = json.loads(ledger.fact("recipe") or "{}")
-    layout = Layout.model_validate(recipe["student"]["layout"])
-    return layout, bool(ledger.fact("chat_template"))
+    return {name: _write(folder / f"{name}.jsonl", rows) for name, rows in sets.items()}
 
 
 def _sft(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:
@@ -102,7 +71,6 @@ def _said(explanation: Explanation, layout: Layout, chats: bool) -> Any:
 
 
 def _write(file: Path, rows: Iterable[dict[str, Any]]) -> int:
-    file.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     file.write_text("".join(lines), encoding="utf-8")
     return len(lines)
