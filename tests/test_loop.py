@@ -248,4 +248,6 @@ def test_from_the_base_a_round_learns_all_annotations_anew(minimal_student: Path
             told[start] = [ledger.traced(n, "train", Trained) for n in (1, 2)]
     assert told["last"][0] == told["base"][0], "in the first round there is no difference"
     assert told["last"][1] != told["base"][1]
-    assert told["base"][1].fitted.tokens > told["base"][0].fitted.tokens, "the first round's are among them"
+    first, second = told["base"]
+    assert first and second
+    assert second.fitted.tokens > first.fitted.tokens, "the first round's are among them"

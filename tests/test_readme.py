@@ -77,3 +77,21 @@ SPEEDS = {
     "full evidence, times the floor": "over_floor",
     "share of a round that is no model arithmetic": "overhead_share",
 }
+
+
+def test_the_speed_of_training() -> None:
+    told = results("training")
+    page = (ROOT / "docs" / "students.md").read_text()
+    for name, figure in told["tokens a second"].items():
+        assert row(TRAINED_BY[name], *(f"{figure[part]:,.0f}" for part in ("median", "low", "high"))) in page, name
+
+
+TRAINED_BY = {
+    "ours": "ELAD",
+    "ours, packed": "ELAD, packed",
+    "bare loop": "a bare PyTorch loop over the same batches",
+    "bare loop, batches as drawn": "the same over batches as they are drawn",
+    "trl": "TRL's `SFTTrainer`",
+    "trl, batches of like length": "the same with batches of like length",
+    "trl, packing": "the same with packing",
+}
