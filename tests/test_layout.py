@@ -61,18 +61,19 @@ def test_a_mark_that_begins_with_no_letter_may_stand_anywhere(mark: str, line: s
 
 def test_a_student_with_a_chat_template_is_asked_in_turns() -> None:
     student = chatting(system="Be brief.", answer="#### {answer}")
-    asked = student.asked(ASKED)
+    asked = student.prompts.of(ASKED)
     assert asked.startswith("<system> Be brief. <end> <user> Which is it?\nA) this\nB) that\n")
     assert "#### ..." in asked
     assert asked.endswith("<end> <assistant> ")
     assert (
         student.example(ASKED, Explanation(steps=("It is that.",), answer="that")).target == "It is that.\n#### that\n"
     )
-    assert student.template_digest
-    assert chatting(chat=False).asked(ASKED) == PLAIN.asked(ASKED)
-    assert chatting(chat=False).template_digest is None
+    assert student.prompts.digest
+    assert chatting(chat=False).prompts.of(ASKED) == PLAIN.asked(ASKED)
+    assert chatting(chat=False).prompts.digest is None
     assert (
-        chatting(prompt="Q {question} A").asked(ASKED) == "<user> Q Which is it?\nA) this\nB) that A <end> <assistant> "
+        chatting(prompt="Q {question} A").prompts.of(ASKED)
+        == "<user> Q Which is it?\nA) this\nB) that A <end> <assistant> "
     )
 
 
@@ -80,9 +81,9 @@ def test_a_recipe_may_bring_a_template(tmp_path: Path) -> None:
     model, tokenizer = tiny.blank(width=16, layers=1, heads=2)
     mine = "{% for turn in messages %}[{{ turn.content }}]{% endfor %}"
     student = Student(model, tokenizer, most=24, layout=Layout(template=mine, prompt="{question}!"))
-    assert student.asked(Question(id="q", text="Why")) == "[Why!]"
+    assert student.prompts.of(Question(id="q", text="Why")) == "[Why!]"
     student.save(tmp_path / "s")
-    assert Student.load(tmp_path / "s", most=24).template_digest == student.template_digest
+    assert Student.load(tmp_path / "s", most=24).prompts.digest == student.prompts.digest
 
 
 def test_only_what_the_assistant_says_is_learnt() -> None:
@@ -116,7 +117,7 @@ def test_a_template_that_is_not_there_or_refuses_is_told() -> None:
         Student(model, tokenizer, most=4, layout=Layout(chat=True))
     tokenizer.chat_template = "{{ raise_exception('no system here') }}"
     with pytest.raises(InputError, match=r"chat template can't be used \(no system here"):
-        Student(model, tokenizer, most=4, layout=Layout(system="x")).asked(ASKED)
+        Student(model, tokenizer, most=4, layout=Layout(system="x")).prompts.of(ASKED)
 
 
 def test_a_run_in_turns_keeps_its_template_and_exports_turns(tmp_path: Path) -> None:
@@ -126,9 +127,9 @@ def test_a_run_in_turns_keeps_its_template_and_exports_turns(tmp_path: Path) -> 
     recipe = Recipe.model_validate({**small_recipe(tmp_path).resolved(), "student": source})
     distil(recipe, tmp_path / "run")
     with Ledger(tmp_path / "run", read_only=True) as ledger:
-        assert json.loads(ledger.fact("made with") or "{}")["chat template"] == chatting().template_digest
+        assert json.loads(ledger.fact("made with") or "{}")["chat template"] == chatting().prompts.digest
         export(ledger, tmp_path / "out")
     lines = (tmp_path / "out" / "annotations" / "sft.jsonl").read_text().splitlines()
     assert '"role": "user"' in lines[0]
     assert "####" in lines[0]
-    assert Student.load(tmp_path / "out", most=6).chats
+    assert Student.load(tmp_path / "out", most=6).prompts.chats

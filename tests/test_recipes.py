@@ -61,8 +61,8 @@ def test_a_starter_recipe_runs(name: str, model: Path, tmp_path: Path, monkeypat
     student = tmp_path / "run" / "students" / "01"
     assert (student / "adapter_model.safetensors").is_file()
     taught = Student.load(model, most=16, layout=recipe.student.layout, trained=student)
-    assert taught.chats
-    asked = taught.asked(next(row for _, row in recipe.pool.rows() if not isinstance(row, str)))
+    assert taught.prompts.chats
+    asked = taught.prompts.of(next(row for _, row in recipe.pool.rows() if not isinstance(row, str)))
     assert asked.startswith("<|im_start|>user\n")
     assert recipe.student.layout.answer.replace("{answer}", "...") in asked
 

@@ -99,7 +99,7 @@ def _fits(chosen: Recipe, student: "Student", asked: list[Question]) -> Iterator
     model = student.model
     weights = sum(parameter.numel() for parameter in model.parameters())
     has = device(model.device.type)
-    turns = "through its chat template" if student.chats else "by a plain prompt"
+    turns = "through its chat template" if student.prompts.chats else "by a plain prompt"
     yield Finding(
         "student", "ok", f"{chosen.student.model}: {weights / 1e6:,.1f}M weights on {model.device.type}, asked {turns}"
     )
@@ -108,7 +108,7 @@ def _fits(chosen: Recipe, student: "Student", asked: list[Question]) -> Iterator
         yield Finding("student.served", "mend", f"there is no command {command!r}; install it or name its path")
     if not asked:
         return
-    longest = max(len(student.opening(student.asked(question))[1]) for question in asked)
+    longest = max(len(student.opening(student.prompts.of(question))[1]) for question in asked)
     if long := sum(student.too_long(question) is not None for question in asked):
         yield Finding(
             "questions", "note", f"{long} of {len(asked)} are too long beside explanations of {student.most} tokens"

@@ -70,7 +70,7 @@ def distil(recipe: Recipe, folder: Path) -> str:
         for part in recipe.parts():
             part.ready()
         student = recipe.student.load(sound_student(ledger))
-        ledger.state_fact("made with", json.dumps({"versions": versions(), "chat template": student.template_digest}))
+        ledger.state_fact("made with", json.dumps({"versions": versions(), "chat template": student.prompts.digest}))
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         admit(ledger, recipe.pool, recipe.held_out)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))

@@ -52,7 +52,7 @@ def likelihoods(student: "Student", pairs: Sequence[tuple[Question, Explanation]
     framed = [
         (*student.opening(frame), student.ids(student.layout.written(explanation)))
         for question, explanation in pairs
-        for frame in (student.asked(question), student.alone)
+        for frame in (student.prompts.of(question), student.prompts.alone)
     ]
     scores = student.loglikelihoods([Reading(opening, target, source) for source, opening, target in framed])
     return [
@@ -85,7 +85,7 @@ class _Draft:
 
     def __init__(self, student: "Student", question: Question, needs: Needs, seed: str) -> None:
         self._student, self._question, self._needs, self._seed = student, question, needs, seed
-        self._source, prompt = student.opening(student.asked(question))
+        self._source, prompt = student.opening(student.prompts.of(question))
         self.greedy = Continuation(
             prompt, student.room(prompt), self._source, owner=self,
             joined=self._step_begins if needs.rebuilds else None, share=needs.removed, embed=needs.embedding,
@@ -149,7 +149,7 @@ class _Draft:
                 shared = min(len(opening) + step.start, len(context) - 1) if cached else 0
                 readings.append(Reading(context, tokens[answer.start : answer.stop], self._source, cached, shared))
         if self._needs.likelihood and tokens:
-            source, alone = self._student.opening(self._student.alone)
+            source, alone = self._student.opening(self._student.prompts.alone)
             readings.append(Reading(alone, tokens, source))
         return readings
 

@@ -12,8 +12,9 @@ from elad.progress import heed, say, track
 from elad.records import Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
 from elad.student.lora import Lora, adapted, holds_adapter, is_adapted, merged, with_adapter
+from elad.student.prompts import Prompts
 from elad.student.weights import load, quietly, save
-from elad.text import Layout, digest
+from elad.text import Layout
 
 if TYPE_CHECKING:
     from elad.student.decode import Continuation
@@ -56,8 +57,7 @@ class Student:
         self.rows = rows
         self.most = most
         self.layout = layout or Layout()
-        tokenizer.chat_template = self.layout.template or tokenizer.chat_template
-        self.chats: bool = bool(tokenizer.chat_template) if self.layout.chat == "auto" else self.layout.chat
+        self.prompts = Prompts(tokenizer, self.layout)
         self.served = served
         self.weights: Path | str | None = weights
         self.base = base
@@ -71,8 +71,6 @@ class Student:
         self._breaks: dict[int, int] = {}
         if served and self.seq2seq:
             raise InputError("student.served: an encoder-decoder can't be served; leave `served` out")
-        if self.chats and not tokenizer.chat_template:
-            raise InputError("student.layout.chat: the student's tokenizer has no chat template; leave it at `auto`")
         if not self.ends:
             raise InputError("student.model: its tokenizer has no end-of-text token, so it could never stop writing")
         end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
@@ -167,43 +165,18 @@ class Student:
 
     # -- what it writes ---------------------------------------------------------------------------------------------
 
-    def asked(self, question: Question) -> str:
-        """What the student reads of a question, up to where its explanation begins."""
-        return self._turns(self.layout.asked(question, chat=self.chats))
-
-    @property
-    def alone(self) -> str:
-        """The same without the question."""
-        return self._turns(self.layout.alone(chat=self.chats))
-
-    def _turns(self, said: str) -> str:
-        """What a user says, as the student's chat template has it where it chats."""
-        if not self.chats:
-            return said
-        turns = [{"role": "system", "content": self.layout.system}] if self.layout.system else []
-        turns.append({"role": "user", "content": said})
-        try:
-            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        except Exception as error:  # a template may refuse a turn, in words of its own
-            raise InputError(f"student.layout: the student's chat template can't be used ({error})") from error
-
-    @property
-    def template_digest(self) -> str | None:
-        """A name for the chat template that is used; None where there is none."""
-        return digest(str(self.tokenizer.chat_template)) if self.chats else None
-
     def example(self, question: Question, explanation: Explanation) -> Example:
         """A question and an explanation as a text to learn."""
-        return Example(self.asked(question), self.layout.written(explanation))
+        return Example(self.prompts.of(question), self.layout.written(explanation))
 
     def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
         """Token ids of a text to learn, and how many of them are its prompt's."""
-        before = self._prompt_ids(prompt)
+        before = self.prompts.ids(prompt)
         return [*before, *self.ids(target), self.end], len(before)
 
     def too_long(self, question: Question) -> str | None:
         """Why a question leaves no room in the student's context for an explanation; None when there is room."""
-        source, opening = self.opening(self.asked(question))
+        source, opening = self.opening(self.prompts.of(question))
         tokens = max(len(source), len(opening))
         if self.context is None or max(len(source), len(opening) + self.most) <= self.context:
             return None
@@ -226,7 +199,7 @@ class Student:
         """The greedy explanation of each question, without evidence; an empty one of a question that is too long."""
         explained = [Explanation(steps=(), answer=None)] * len(questions)
         fitting = [i for i, question in enumerate(questions) if not self.too_long(question)]
-        written = self.complete([self.asked(questions[i]) for i in fitting])
+        written = self.complete([self.prompts.of(questions[i]) for i in fitting])
         for i, continuation in zip(fitting, written, strict=True):
             explained[i] = self.layout.read(continuation)
         return explained
@@ -325,12 +298,8 @@ class Student:
 
     def opening(self, prompt: str) -> tuple[list[int], list[int]]:
         """What the model's encoder reads, nothing where it has none, and what the text to write stands behind."""
-        ids = self._prompt_ids(prompt)
+        ids = self.prompts.ids(prompt)
         return (ids, [self.model.config.decoder_start_token_id]) if self.seq2seq else ([], ids)
-
-    def _prompt_ids(self, prompt: str) -> list[int]:
-        """The tokens of a text that begins here; a chat template has its own beginning."""
-        return list(self.tokenizer(prompt, add_special_tokens=not self.chats)["input_ids"])
 
     def ids(self, continuation: str) -> list[int]:
         """The tokens of a text that begins behind another."""
