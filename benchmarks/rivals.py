@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from elad.layout import PLAIN
 from elad.records import Needs, Question
 from elad.student import Student
-from elad.text import PLAIN
 
 ROWS = 64
 

@@ -27,9 +27,9 @@ from trl import SFTConfig, SFTTrainer
 from elad.fit import Optimiser
 from elad.fit.batches import Row, steps
 from elad.fit.fit import fit
+from elad.layout import PLAIN
 from elad.records import Explanation
 from elad.student import Example, Student
-from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 
 RESULTS = Path(__file__).parent / "results" / "training.json"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elad.errors import UnreadableQuestion
+from elad.layout import PLAIN
 from elad.records import Explanation, Question
-from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction, World
 from elad.worlds.deduction import NOUNS
 

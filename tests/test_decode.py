@@ -12,13 +12,13 @@ from scipy.stats import chisquare
 from elad.errors import InputError
 from elad.fit import Optimiser
 from elad.fit.fit import fit
+from elad.layout import PLAIN
 from elad.machine import Device
 from elad.records import Attempt, Needs, Question
 from elad.student import Example, Student, tiny
 from elad.student.decode import Continuation
 from elad.student.likelihood import Reading
 from elad.student.slots import Slots, can_fork
-from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 from tests.models import MODELS, SIZE, student
 

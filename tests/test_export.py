@@ -16,11 +16,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.export import export, push
+from elad.layout import PLAIN
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.student import Student, StudentSource
-from elad.text import PLAIN
 from elad.worlds import Arithmetic
+from tests.models import chat_student, student
 from tests.runs import small_recipe
 
 ASKED = list(Arithmetic(size="small", count=24, seed=77, tiers={"easy": 1, "middle": 1, "hard": 1}).questions())
@@ -39,7 +40,7 @@ def adapted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished(tmp_path_factory.mktemp("adapted") / "run", lora={"rank": 4})
 
 
-def finished(folder: Path, **train: Any) -> Path:
+def finished(folder: Path, model: str = "tiny", **train: Any) -> Path:
     teacher = {"kind": "solver", "world": "arithmetic", "name": "a patient friend"}
     optimiser = {"epochs": 4, "batch": 8, "learning_rate": 2e-3}
     changes = {
@@ -48,7 +49,7 @@ def finished(folder: Path, **train: Any) -> Path:
         "stop": [{"kind": "budget", "rounds": 2}],
     }
     recipe = small_recipe(Path("tiny"), **changes)
-    distil(recipe.model_copy(update={"student": StudentSource(model="tiny", max_tokens=48)}), folder)
+    distil(recipe.model_copy(update={"student": StudentSource(model=model, max_tokens=48)}), folder)
     return folder
 
 
@@ -71,13 +72,42 @@ def answers(model: Any, folder: Path) -> list[str]:
 
 def ours(run: Path) -> list[str]:
     with Ledger(run, read_only=True) as ledger:
-        student = Student.load("tiny", most=48, device="cpu", trained=ledger.folder / "students" / "02")
-    return student.complete([PLAIN.asked(question) for question in ASKED])
+        last = Student.load("tiny", most=48, device="cpu", trained=ledger.folder / "students" / "02")
+    return last.complete([PLAIN.asked(question) for question in ASKED])
 
 
 def test_it_answers_the_same_in_transformers(run: Path, tmp_path: Path) -> None:
     out = exported(run, tmp_path / "out")
     assert answers(AutoModelForCausalLM.from_pretrained(out), out) == ours(run)
+
+
+def test_it_writes_as_its_run_did_whatever_its_base_was_set_to(tmp_path: Path) -> None:
+    base = Student.load("tiny")
+    base.save(tmp_path / "base")
+    odd = {"do_sample": True, "min_p": 0.1, "temperature": 2.0, "num_beams": 2, "repetition_penalty": 1.5}
+    (tmp_path / "base" / "generation_config.json").write_text(json.dumps(odd))
+    run = finished(tmp_path / "run", str(tmp_path / "base"))
+    out = exported(run, tmp_path / "out")
+    assert answers(AutoModelForCausalLM.from_pretrained(out), out) == ours(run)
+    assert not list(tmp_path.glob(".*")), "no draft is left behind"
+
+
+@pytest.mark.parametrize("name", ["T5", "Qwen2, in turns"])
+def test_the_code_of_the_card_fits_the_student(name: str, tmp_path: Path) -> None:
+    if name == "T5":
+        student("T5").save(tmp_path / "base")
+    else:
+        chat_student(tmp_path / "base", ["How many wheels have three cars?"])
+    out = exported(finished(tmp_path / "run", str(tmp_path / "base")), tmp_path / "out")
+    assert run_code(out) is not None
+
+
+def run_code(out: Path) -> str:
+    """What the code of the card prints."""
+    code = (out / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    done = subprocess.run([sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_low_rank_updates_are_exported_merged_or_alone(adapted_run: Path, tmp_path: Path) -> None:
@@ -100,6 +130,9 @@ def test_low_rank_updates_are_exported_merged_or_alone(adapted_run: Path, tmp_pa
 def test_a_run_of_all_weights_has_no_adapter(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="leave --adapter out"):
         exported(run, tmp_path / "out", adapter=True)
+    for taken in (tmp_path, Path(), Path("/")):
+        with pytest.raises(InputError, match="is there already"):
+            exported(run, taken)
 
 
 def test_the_card_tells_how_it_came_about_and_its_code_runs(run: Path, tmp_path: Path) -> None:
@@ -112,10 +145,7 @@ def test_the_card_tells_how_it_came_about_and_its_code_runs(run: Path, tmp_path:
         assert told in card, told
     recipe = card.split("```yaml\n")[1].split("```")[0]
     assert yaml.safe_load(recipe)["teacher"]["world"] == "arithmetic"
-    code = card.split("```python\n")[1].split("```")[0]
-    done = subprocess.run([sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert run_code(out).strip()
 
 
 def test_the_hub_is_asked_only_by_flag_and_told_in_a_line(run: Path, tmp_path: Path) -> None:
@@ -202,8 +232,8 @@ def test_lm_evaluation_harness_agrees_item_by_item(run: Path, tmp_path: Path) ->
     model = HFLM(pretrained=str(out), device="cpu", batch_size=4, dtype="float32")
     told = lm_eval.simple_evaluate(model=model, tasks=[task], log_samples=True, bootstrap_iters=0)
     theirs = {sample["doc"]["asked"]: sample["exact_match"] == 1 for sample in told["samples"]["mine"]}
-    student = Student.load(out, most=48, device="cpu")
-    mine = {PLAIN.asked(q): evaluate(student, [q]).answers.overall.right == 1 for q in ASKED}
+    last = Student.load(out, most=48, device="cpu")
+    mine = {PLAIN.asked(q): evaluate(last, [q]).answers.overall.right == 1 for q in ASKED}
     assert theirs == mine
     assert 0 < sum(mine.values()) < len(mine), "some are right, some are wrong"
 

@@ -1,6 +1,7 @@
 """The training loop: what it learns from, that its options change the cost and not the result, that it goes on."""
 
 import random
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from elad.errors import InputError, Interrupted
 from elad.fit import EarlyStopping, Optimiser
 from elad.fit.batches import IGNORED, Row, batch, can_pack, steps
-from elad.fit.checkpoint import FILE, Checkpoint
+from elad.fit.checkpoint import FILE
 from elad.fit.fit import fit
 from elad.fit.learner import Learner
 from elad.fit.tracking import told_to
@@ -73,7 +74,7 @@ def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
 
 def test_gradients_are_those_of_each_text_on_its_own(untrained: Student) -> None:
     rows = [Row(*untrained.encode(*example)) for example in LONGER[:6]]
-    learner = Learner(untrained, Optimiser(batch=2, clip=1e9), None, (), 0)
+    learner = Learner(untrained, Optimiser(batch=2, clip=1e9))
     told = learner.learn(rows)
     batched = {name: p.grad.clone() for name, p in untrained.model.named_parameters() if p.grad is not None}
     untrained.model.zero_grad()
@@ -127,6 +128,7 @@ def test_equal_seeds_give_equal_weights() -> None:
     assert not close(one, weights(student))
 
 
+@pytest.mark.parametrize("lora", [None, Lora(rank=4)], ids=["all weights", "low-rank updates"])
 @pytest.mark.parametrize(
     "otherwise",
     [
@@ -137,27 +139,34 @@ def test_equal_seeds_give_equal_weights() -> None:
     ],
     ids=str,
 )
-def test_how_a_step_is_computed_does_not_change_it(otherwise: dict[str, Any]) -> None:
+def test_how_a_step_is_computed_does_not_change_it(otherwise: dict[str, Any], lora: Lora | None) -> None:
+    if lora:
+        pytest.importorskip("peft", reason="LoRA needs the lora extra")
     whole = Optimiser(learning_rate=0.003, batch=8, epochs=2)
-    assert close(trained(whole), trained(whole.model_copy(update=otherwise)), 1e-3)
-    assert not close(trained(whole), trained(whole.model_copy(update={"batch": 4})), 1e-3)
+    assert close(trained(whole, lora=lora), trained(whole.model_copy(update=otherwise), lora=lora), 1e-3)
+    assert not close(trained(whole, lora=lora), trained(whole.model_copy(update={"batch": 4}), lora=lora), 1e-3)
 
 
 def test_where_memory_runs_out_a_step_is_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     optimiser = Optimiser(learning_rate=0.003, batch=8, epochs=1)
-    whole = trained(optimiser)
+    stopping = EarlyStopping(share=0.3)
+    whole = trained(optimiser, early_stopping=stopping)
     seen: list[int] = []
+    held: list[weakref.ref[torch.Tensor]] = []
     sum_of = Learner._sum
 
     def narrow(self: Learner, rows: Sequence[Row]) -> torch.Tensor:
+        assert not [graph for graph in held if graph() is not None], "what did not fit is let go before the next try"
         seen.append(len(rows))
+        loss = sum_of(self, rows)
         if len(rows) > 2:
+            held.append(weakref.ref(loss))
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return sum_of(self, rows)
+        return loss
 
     monkeypatch.setattr(Learner, "_sum", narrow)
-    assert close(whole, trained(optimiser), 1e-3)
-    assert seen[:3] == [8, 4, 2]
+    assert close(whole, trained(optimiser, early_stopping=stopping), 1e-3)
+    assert seen[:3] == [8, 4, 2], "also where rows that are set aside are looked at"
     assert max(seen[3:]) == 2, "what did not fit once is not tried again"
 
 
@@ -167,11 +176,11 @@ def test_every_architecture_learns_padded_and_packed(name: str) -> None:
     start = weights(padded)
     fit(padded, LESSON * 4, FEW, "s")
     assert not close(start, weights(padded))
+    assert can_pack(packed) == (name not in ("Mamba", "T5"))
     if can_pack(packed):
         fit(packed, LESSON * 4, FEW.model_copy(update={"packed": True}), "s")
         assert close(weights(padded), weights(packed), 1e-3)
     else:
-        assert name in ("Mamba", "T5")
         with pytest.raises(InputError, match=r"train.optimiser.packed"):
             fit(packed, LESSON * 4, FEW.model_copy(update={"packed": True}), "s")
 
@@ -266,7 +275,7 @@ def test_training_stops_where_what_was_set_aside_does_no_better() -> None:
     best = fitted.dev.index(min(fitted.dev))
     assert len(fitted.dev) - 1 == best + 2 < epochs
     assert fitted.steps == 7 * (best + 2), "27 of 30 are learnt from, in batches of 4"
-    learner = Learner(student, Optimiser(), None, (), 0)
+    learner = Learner(student, Optimiser())
     rng = random.Random("s")
     rows = [Row(*student.encode(*example)) for example in noise]
     rng.shuffle(rows)
@@ -289,11 +298,11 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path, how
                 raise Interrupted
 
         student = blank()
-        fitted = fit(student, LONGER, FEW, "s", checkpoint=Checkpoint(tmp_path / "t", "s", every=0), log=log, **how)
+        fitted = fit(student, LONGER, FEW, "s", folder=tmp_path / "t", keep_every=0, log=log, **how)
         return fitted, weights(student)
 
     uninterrupted = run(None)
-    assert not (tmp_path / "t").exists(), "nothing is left behind"
+    (tmp_path / "t" / FILE).unlink()
     for stop in (3, 11, 17):
         with pytest.raises(Interrupted):
             run(stop)
@@ -303,24 +312,31 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path, how
 
 
 def test_what_another_training_left_or_is_cut_short_is_not_gone_on_with(tmp_path: Path) -> None:
-    def run(key: str, stop: int | None = None) -> dict[str, torch.Tensor]:
+    def run(stop: int | None = None, optimiser: Optimiser = FEW, **how: Any) -> dict[str, torch.Tensor]:
         def log(told: dict[str, float], step: int) -> None:
             if step == stop:
                 raise Interrupted
 
         student = blank()
-        fit(student, LONGER, FEW, "s", checkpoint=Checkpoint(tmp_path, key, every=0), log=log)
+        fit(student, LONGER, optimiser, "s", folder=tmp_path, keep_every=0, log=log, **how)
         return weights(student)
 
-    whole = run("a")
-    with pytest.raises(Interrupted):
-        run("a", stop=5)
-    assert close(run("b"), whole, 0)
-    with pytest.raises(Interrupted):
-        run("a", stop=5)
+    mended = FEW.model_copy(update={"learning_rate": 0.001})
+    others: list[dict[str, Any]] = [{"optimiser": mended}, {"frozen": ["*embed*"]}, {"early_stopping": EarlyStopping()}]
     file = tmp_path / FILE
+    for how in others:
+        file.unlink(missing_ok=True)
+        whole = run(**how)
+        with pytest.raises(Interrupted):
+            run(stop=5)
+        assert close(run(**how), whole, 0), how
+    file.unlink()
+    whole = run()
+    file.unlink()
+    with pytest.raises(Interrupted):
+        run(stop=5)
     file.write_bytes(file.read_bytes()[:500])
-    assert close(run("a"), whole, 0)
+    assert close(run(), whole, 0)
 
 
 def test_figures_are_told_to_tensorboard(untrained: Student, tmp_path: Path) -> None:

@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from elad.errors import InputError
 from elad.export import export
 from elad.fit import Optimiser
 from elad.fit.batches import Row
 from elad.fit.fit import fit
+from elad.layout import PLAIN, Layout
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
 from elad.records import Explanation, Needs, Question
 from elad.student import Student, tiny
-from elad.text import PLAIN, Layout
 from tests.runs import small_recipe
 
 MARKS = ["Answer: {answer}", "#### {answer}", "\\boxed{{answer}}", '{"answer": "{answer}"}', "So it is {answer}."]
@@ -51,12 +52,27 @@ def test_what_is_written_is_read(mark: str, steps: list[str], answer: str) -> No
         ("#### {answer}", "She has 5. #### 5", "5"),
         ("\\boxed{{answer}}", "So it is $\\boxed{\\frac{1}{2}}$.", "\\frac{1}{2}"),
         ('{"answer": "{answer}"}', 'Final: {"answer": "B"}', "B"),
+        ("\\boxed{{answer}}", "So $\\boxed{42}$ where S = {1, 2}.", "42"),
+        ("\\boxed{{answer}}", "So \\boxed{42", "42"),
+        ('{"answer": "{answer}"}', '{"why": "x", "answer": 42}', "42"),
+        ('{"answer": "{answer}"}', '{"answer": "B", "why": "x"}', "B"),
+        ('{"answer": "{answer}"}', '{"answer": "say \\"hi\\""}', 'say "hi"'),
+        ('{"answer": "{answer}"}', '{"answer": cut sho', "cut sho"),
+        ("So it is {answer}.", "So it is 3.5", "3.5"),
+        ("So it is {answer}.", "So it is 3.5.", "3.5"),
+        ("[*+] {answer}", "So [*+] 5", "5"),
         ("Answer: {answer}", "answer: 5", None),
         ("Answer: {answer}", "The Answer: 5", None),
     ],
 )
 def test_a_mark_that_begins_with_no_letter_may_stand_anywhere(mark: str, line: str, answer: str | None) -> None:
     assert Layout(answer=mark).read(f"One.\n{line}\n").answer == answer
+
+
+def test_a_mark_that_could_begin_any_line_is_refused() -> None:
+    for wrong in ({"answer": "- {answer}"}, {"answer": "{answer}"}, {"template": "x", "chat": False}):
+        with pytest.raises(ValidationError):
+            Layout.model_validate(wrong)
 
 
 def test_a_student_with_a_chat_template_is_asked_in_turns() -> None:

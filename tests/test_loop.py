@@ -2,9 +2,12 @@
 
 import json
 import pickle
+import shutil
 import socket
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,15 +15,15 @@ import pytest
 
 from elad.annotate import Bought
 from elad.budget import Usage
-from elad.errors import Interrupted
-from elad.evaluate import Scores
+from elad.errors import InputError, Interrupted, RunFolderError
+from elad.evaluate import Scores, evaluate
 from elad.fit.checkpoint import Checkpoint
 from elad.ledger import Ledger
 from elad.loop import Choice, Trained, distil
 from elad.records import Attempt
 from elad.report import annotations, markdown, summary
 from elad.select import Selector
-from elad.student import weights_digest
+from elad.student import Student, tiny, weights_digest
 from tests.runs import contents, small_recipe
 
 
@@ -236,7 +239,7 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_student(
     for number in ("01", "02", "03"):
         one, two = (tmp_path / name / "students" / number for name in ("one", "two"))
         assert weights_digest(one) == weights_digest(two)
-    assert not (tmp_path / "two" / "training").exists(), "nothing is left behind"
+    assert {path.name for path in (tmp_path / "two").iterdir()} == {path.name for path in (tmp_path / "one").iterdir()}
 
 
 def test_from_the_base_a_round_learns_all_annotations_anew(minimal_student: Path, tmp_path: Path) -> None:
@@ -249,5 +252,62 @@ def test_from_the_base_a_round_learns_all_annotations_anew(minimal_student: Path
     assert told["last"][0] == told["base"][0], "in the first round there is no difference"
     assert told["last"][1] != told["base"][1]
     first, second = told["base"]
-    assert first and second
+    assert first
+    assert second
     assert second.fitted.tokens > first.fitted.tokens, "the first round's are among them"
+
+
+@pytest.mark.parametrize(
+    ("train", "told"),
+    [
+        ({"lora": {"targets": "nonsense"}}, r"train.lora.targets"),
+        ({"lora": {"targets": "["}}, r"train.lora.targets"),
+        ({"frozen": ["layers.0"]}, r"train.frozen: 'layers.0' matches none"),
+        ({"report_to": "wandb"}, r"train.report_to: wandb is not installed"),
+    ],
+    ids=str,
+)
+def test_what_can_not_be_trained_is_told_before_anything_is_paid(
+    minimal_student: Path, tmp_path: Path, train: dict[str, Any], told: str
+) -> None:
+    if "lora" in train:
+        pytest.importorskip("peft", reason="LoRA needs the lora extra")
+    if "report_to" in train and find_spec("wandb"):
+        pytest.skip("wandb is installed")
+    with pytest.raises(InputError, match=told):
+        distil(small_recipe(minimal_student, train={"kind": "sft", **train}), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.spent() == Usage()
+
+
+def test_a_base_that_was_changed_is_refused_before_anything_is_paid(
+    minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("peft", reason="LoRA needs the lora extra")
+    base = tmp_path / "base"
+    shutil.copytree(minimal_student, base)
+    recipe = small_recipe(base, train={"kind": "sft", "lora": {"rank": 2}})
+    monkeypatch.setattr("elad.loop.evaluate", _interrupted_at(2))
+    with pytest.raises(Interrupted):
+        distil(recipe, tmp_path / "run")
+    monkeypatch.undo()
+    Student(*tiny.blank(width=16, layers=1, heads=2, seed=9)).save(base)
+    with pytest.raises(RunFolderError, match="the student's base is not what the run began with"):
+        distil(recipe, tmp_path / "run")
+    Student.load("tiny").save(base)
+    with pytest.raises(InputError, match="do not fit beside student.model"):
+        distil(recipe, tmp_path / "run")
+
+
+def _interrupted_at(number: int) -> Callable[..., Scores]:
+    """An evaluation that is interrupted when it is done for the nth time: that of the start is the first."""
+    done = 0
+
+    def evaluated(*args: Any) -> Scores:
+        nonlocal done
+        done += 1
+        if done == number:
+            raise Interrupted
+        return evaluate(*args)
+
+    return evaluated

@@ -11,6 +11,7 @@ import pytest
 
 from elad import doctor
 from elad.errors import InputError
+from elad.layout import Layout
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.machine import Device
@@ -101,7 +102,8 @@ def test_the_doctor_finds_nothing_to_mend(model: Path, monkeypatch: pytest.Monke
     told = {finding.about: finding.told for finding in found}
     assert "through its chat template" in told["student"]
     assert "texts at a time" in told["scoring"]
-    assert "8 are asked for" in told["training"]
+    assert told["training"] == "this student can be trained so"
+    assert "8 are asked for" in told["training memory"]
 
 
 def test_the_doctor_says_what_to_change(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,10 +121,17 @@ def test_the_doctor_says_what_to_change(recipe: Recipe, monkeypatch: pytest.Monk
 
     def scarce(memory: int) -> str:
         monkeypatch.setattr(doctor, "device", lambda _: Device("small", memory, False))
-        return next(finding.told for finding in doctor.recipe(recipe) if finding.about == "training")
+        return next(finding.told for finding in doctor.recipe(recipe) if finding.about == "training memory")
 
     assert "Set train.optimiser.batch=" in scarce(2_000_000)
     assert "Try train.lora={rank: 16}" in scarce(10_000)
+
+
+def test_the_doctor_goes_on_where_a_template_is_broken(recipe: Recipe) -> None:
+    broken = recipe.student.model_copy(update={"layout": Layout(template="{{ raise_exception('no') }}")})
+    found = list(doctor.recipe(recipe.model_copy(update={"student": broken})))
+    assert [finding.about for finding in found if finding.verdict == "mend"] == ["student"]
+    assert "chat template can't be used (no)" in found[-1].told
 
 
 def test_the_doctor_at_the_command_line(tmp_path: Path) -> None:

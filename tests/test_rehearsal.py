@@ -9,9 +9,10 @@ import pytest
 from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.fit import Optimiser
+from elad.layout import PLAIN
 from elad.records import Annotation, Attempt, Evidence, Explanation, Needs, Question, SpanEvidence, Verdict
 from elad.student import Student
-from elad.text import PLAIN, question_digest
+from elad.text import question_digest
 from elad.train import Lesson, Rehearsal, Sft
 from elad.worlds import Arithmetic
 

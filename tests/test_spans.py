@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from elad.layout import PLAIN
 from elad.student.spans import locate
-from elad.text import PLAIN
 
 TEXTS = [
     "Mia has 12 coins.\n12 + 5 = 17.\nAnswer: 17\n",

@@ -27,7 +27,7 @@ FLOORS = [
     {"budget", "lock"},
     {"worlds"},
     {"answers"},
-    {"text", "progress", "rows", "machine"},
+    {"layout", "text", "progress", "rows", "machine"},
     {"records", "errors"},
 ]
 """The rooms from the roof to the ground: a file imports from its own room and from floors below."""

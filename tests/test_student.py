@@ -13,11 +13,11 @@ from elad.errors import InputError
 from elad.evaluate import evaluate
 from elad.fit import Optimiser
 from elad.fit.fit import fit
+from elad.layout import PLAIN
 from elad.records import Needs, Question
 from elad.student import Example, Student, tiny
 from elad.student.decode import Continuation
 from elad.student.spans import locate
-from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 
 

@@ -15,10 +15,10 @@ from rich.console import Console
 from elad.answers import same_answer
 from elad.fit import Optimiser
 from elad.fit.fit import fit
+from elad.layout import PLAIN
 from elad.progress import say, shown
 from elad.records import Explanation, Question
 from elad.student import Example, Student, tiny
-from elad.text import PLAIN
 from elad.worlds import Arithmetic, Deduction
 from elad.worlds.operations import Tier
 

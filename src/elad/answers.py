@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from elad.errors import InputError
+from elad.layout import LETTERS
 from elad.records import Question
-from elad.text import LETTERS
 
 _BARE_NUMBER = re.compile(r"([-+]?)\$?((?:\d{1,3}(?:,\d{3})+|\d*)(?:\.\d+)?)(?<=\d)%?")
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from elad.errors import EladError, Interrupted, StorageError
+from elad.errors import EladError, InputError, Interrupted, StorageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -109,6 +109,8 @@ def export(
     from elad.export import push
     from elad.ledger import Ledger
 
+    if public and not push_to_hub:
+        raise InputError("--public says who may see it on the hub: name a repository with --push-to-hub.")
     with Ledger(folder, read_only=True) as ledger:
         counts = write(ledger, to, adapter=adapter)
     address = push(to, push_to_hub, public=public) if push_to_hub else None

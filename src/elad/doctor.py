@@ -42,6 +42,9 @@ def machine() -> Iterator[Finding]:
         yield Finding("device", "note", "no GPU that torch can use: fine for small students; others will be slow")
     free = shutil.disk_usage(Path.cwd()).free
     yield Finding("disk", "ok" if free > 10**9 else "note", f"{size_of(free)} are free here")
+    vllm = shutil.which("vllm")
+    served = f"vLLM at {vllm}" if vllm else "no `vllm` on the path (needed only for student.served)"
+    yield Finding("engines", "ok", f"the built-in one; {served}")
     extras = {"peft": "lora", "pyarrow": "parquet", "math_verify": "math", "tensorboard": "tracking"}
     there = [extra for library, extra in extras.items() if find_spec(library)]
     missing = [extra for extra in extras.values() if extra not in there]
@@ -52,9 +55,8 @@ def machine() -> Iterator[Finding]:
 
 def recipe(chosen: Recipe) -> Iterator[Finding]:
     """Whether each part of a recipe is ready, and whether its student fits."""
-    names = ("teacher", "select", "annotate", "keep", "train", *("stop" for _ in chosen.stop))
-    for name, part in zip(names, chosen.parts(), strict=True):
-        yield _tried(f"{name}: {part.kind}", part.ready)
+    for verb, part in chosen.parts():
+        yield _tried(f"{verb}: {part.kind}", part.ready)
     asked: list[Question] = []
     for name, source in (("pool", chosen.pool), ("held_out", chosen.held_out)):
         found, finding = _questions(name, source)
@@ -62,18 +64,17 @@ def recipe(chosen: Recipe) -> Iterator[Finding]:
         yield finding
     try:
         student = chosen.student.load()
+        yield from _fits(chosen, student, asked)
     except EladError as error:
         yield Finding("student", "mend", str(error))
-        return
-    yield from _fits(chosen, student, asked)
 
 
-def _tried(about: str, work: Callable[[], Any]) -> Finding:
+def _tried(about: str, work: Callable[[], Any], told: str = "ready") -> Finding:
     try:
         work()
     except EladError as error:
         return Finding(about, "mend", str(error))
-    return Finding(about, "ok", "ready")
+    return Finding(about, "ok", told)
 
 
 def _questions(about: str, source: Any) -> tuple[list[Question], Finding]:
@@ -108,13 +109,14 @@ def _fits(chosen: Recipe, student: "Student", asked: list[Question]) -> Iterator
         yield Finding("student.served", "mend", f"there is no command {command!r}; install it or name its path")
     if not asked:
         return
-    longest = max(len(student.opening(student.prompts.of(question))[1]) for question in asked)
+    longest = max(len(ids) for question in asked for ids in student.opening(student.prompts.of(question)))
     if long := sum(student.too_long(question) is not None for question in asked):
         yield Finding(
             "questions", "note", f"{long} of {len(asked)} are too long beside explanations of {student.most} tokens"
         )
     rows = rows_that_fit(model, longest + 2 * student.most)
     yield Finding("scoring", "ok", f"{rows} texts at a time (the longest prompt has {longest} tokens)")
+    yield _tried("training", lambda: chosen.train.fits(student), "this student can be trained so")
     if not isinstance(chosen.train, Sft):
         return
     how = chosen.train
@@ -124,12 +126,12 @@ def _fits(chosen: Recipe, student: "Student", asked: list[Question]) -> Iterator
     fitting = estimate.texts(has.memory, tokens)
     needed = f"about {size_of(int(estimate.fixed))}, and {size_of(int(estimate.a_token * tokens))} a text"
     if fitting >= size:
-        yield Finding("training", "ok", f"{needed}; batches of up to {fitting} texts fit, {size} are asked for")
+        yield Finding("training memory", "ok", f"{needed}; batches of up to {fitting} texts fit, {size} are asked for")
     elif fitting:
         parts = math.ceil(size * how.optimiser.accumulate / fitting)
         told = f"{needed}: batches of {size} won't fit, {fitting} will. "
         told += f"Set train.optimiser.batch={fitting} and train.optimiser.accumulate={parts}."
-        yield Finding("training", "mend", told)
+        yield Finding("training memory", "mend", told)
     else:
         hint = "a smaller student" if how.lora else "train.lora={rank: 16}, or a smaller student"
-        yield Finding("training", "mend", f"{needed}: {size_of(has.memory)} are not enough. Try {hint}.")
+        yield Finding("training memory", "mend", f"{needed}: {size_of(has.memory)} are not enough. Try {hint}.")

@@ -5,6 +5,7 @@ the same function starts a run, resumes it after any interruption, and does noth
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
@@ -67,10 +68,11 @@ def distil(recipe: Recipe, folder: Path) -> str:
         claim(ledger, recipe)
         if reason := stopped(ledger):
             return reason
-        for part in recipe.parts():
+        for _, part in recipe.parts():
             part.ready()
         student = recipe.student.load(sound_student(ledger))
-        ledger.state_fact("made with", json.dumps({"versions": versions(), "chat template": student.prompts.digest}))
+        recipe.train.fits(student)
+        hold_to_origin(ledger, student)
         desk = Desk(recipe.teacher, ledger, recipe.budget)
         admit(ledger, recipe.pool, recipe.held_out)
         run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))
@@ -108,8 +110,11 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
         earlier=[annotation for round in earlier for annotation in round.kept],
         attempts=attempts,
         held_out=frozenset(map(question_digest, held_out)),
+        number=number,
     )
-    trace("train", Trained, lambda: _train(run, lesson, number, seed))
+    scratch = ledger.folder / f"training-{number:02d}"
+    trace("train", Trained, lambda: _train(run, lesson, seed, scratch))
+    shutil.rmtree(scratch, ignore_errors=True)
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
     emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
@@ -138,9 +143,9 @@ def _choose(recipe: Recipe, attempts: Iterable[Attempt], seed: str) -> Choice:
     return Choice(audited=tuple(audited), selected=tuple(selected))
 
 
-def _train(run: _Run, lesson: Lesson, number: int, seed: str) -> Trained:
-    fitted = run.recipe.train.train(run.student, lesson, seed, run.ledger.folder / "training" / f"{number:02d}")
-    return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, number)))
+def _train(run: _Run, lesson: Lesson, seed: str, scratch: Path) -> Trained:
+    fitted = run.recipe.train.train(run.student, lesson, seed, scratch)
+    return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, lesson.number)))
 
 
 def _news(bought: Bought, scores: Scores, areas: dict[str, float]) -> str:
@@ -196,6 +201,22 @@ def claim(ledger: Ledger, recipe: Recipe) -> None:
         (ledger.folder / "recipe.yaml").write_text(recipe.as_yaml(), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{ledger.folder / 'recipe.yaml'} can't be written: {error.strerror}") from error
+
+
+def hold_to_origin(ledger: Ledger, student: Student) -> None:
+    """Note what the run is made with. Raises RunFolderError where the student's base or template was another.
+
+    Versions may differ from one start to the next: the last ones are noted.
+    """
+    origin = {"chat template": student.prompts.digest, "base": student.base_digest}
+    before = json.loads(ledger.fact("made with") or "{}")
+    for what, name in origin.items():
+        if before and ledger.last_round("train") and before.get(what) != name:
+            raise RunFolderError(
+                f"{ledger.folder}: the student's {what} is not what the run began with. Put it back where it was, or "
+                "start another run folder."
+            )
+    ledger.state_fact("made with", json.dumps({"versions": versions(), **origin}))
 
 
 def stopped(ledger: Ledger) -> str | None:

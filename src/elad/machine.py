@@ -35,7 +35,7 @@ def device(kind: str) -> Device:
 
     if kind == "cuda":
         about = torch.cuda.get_device_properties(torch.device(kind))
-        return Device(about.name, about.total_memory, torch.cuda.is_bf16_supported())
+        return Device(about.name, about.total_memory, torch.cuda.is_bf16_supported(including_emulation=False))
     return Device(f"CPU, {torch.get_num_threads()} threads", _memory(), False)
 
 

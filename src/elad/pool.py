@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from elad.errors import InputError
+from elad.layout import LETTERS
 from elad.ledger import Admission, Ledger
 from elad.records import AnswerKind, Part, Question, State
 from elad.rows import rows_of
-from elad.text import LETTERS, question_digest
+from elad.text import question_digest
 from elad.worlds import Arithmetic, Deduction
 
 Target = Literal["id", "question", "choices", "answer", "steps", "domain", "meta"]
@@ -46,7 +47,7 @@ class File(Part):
     path: Path
     fields: dict[Target, str | list[str] | None] = Field(default_factory=dict)
     where: dict[str, Any] = Field(default_factory=dict)
-    tenths: tuple[Annotated[int, Field(ge=0, le=9)], ...] = tuple(range(10))
+    tenths: tuple[Annotated[int, Field(ge=0, le=9)], ...] = Field(tuple(range(10)), min_length=1)
     answers: AnswerKind = "auto"
     on_bad_row: Literal["stop", "skip"] = "stop"
 
@@ -59,12 +60,14 @@ class File(Part):
         chosen = 0
         for number, row in rows_of(self.path):
             if isinstance(row, str):
-                yield f"{self.path.name}:{number}", row
+                if number % 10 in self.tenths:
+                    yield f"{self.path.name}:{number}", row
             elif all(_same(_column(row, name), value) for name, value in self.where.items()):
                 unseen = {name for name in unseen if _column(row, name, _MISSING) is _MISSING}
                 chosen += 1
                 question = self._question(row)
-                if isinstance(question, str) or int(question_digest(question), 16) % 10 in self.tenths:
+                place = number if isinstance(question, str) else int(question_digest(question), 16)
+                if place % 10 in self.tenths:
                     yield f"{self.path.name}:{number}", question
         if chosen and unseen:
             raise InputError(f"{self.path}: `fields` names {', '.join(sorted(unseen))}, which no row has.")

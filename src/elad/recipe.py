@@ -144,9 +144,10 @@ class Recipe(Record):
             object.__setattr__(self, "stop", (*self.stop, BudgetSpent()))
         return self
 
-    def parts(self) -> tuple[Part, ...]:
-        """The parts that do the work of a round."""
-        return (self.teacher, self.select, self.annotate, self.keep, self.train, *self.stop)
+    def parts(self) -> list[tuple[str, Part]]:
+        """The parts that do the work of a round, by their verbs."""
+        verbs = ("teacher", "select", "annotate", "keep", "train")
+        return [*((verb, getattr(self, verb)) for verb in verbs), *(("stop", rule) for rule in self.stop)]
 
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data."""

@@ -1,4 +1,4 @@
-"""The annotations in TRL's data set formats, as a student is asked: plainly, or in turns.
+"""The annotations in TRL's data set formats, as a student is asked: plainly, or in turns where the format knows them.
 
 sft.jsonl         {"prompt": "Question: ...", "completion": "12 + 5 = 17.\\nAnswer: 17\\n"}
 preference.jsonl  {"prompt": ..., "chosen": the repaired explanation, "rejected": the student's}
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from elad.layout import Layout
 from elad.records import Annotation, Explanation, Question
-from elad.text import Layout
 
 
 def write(bought: Sequence[Annotation], layout: Layout, folder: Path, *, chats: bool) -> dict[str, int]:
@@ -20,7 +20,7 @@ def write(bought: Sequence[Annotation], layout: Layout, folder: Path, *, chats: 
     sets = {
         "sft": _sft(bought, layout, chats),
         "preference": _preference(bought, layout, chats),
-        "stepwise": _stepwise(bought, layout),
+        "stepwise": _stepwise(bought, layout, chats),
     }
     return {name: _write(folder / f"{name}.jsonl", rows) for name, rows in sets.items()}
 
@@ -43,26 +43,21 @@ def _preference(bought: Iterable[Annotation], layout: Layout, chats: bool) -> It
             }
 
 
-def _stepwise(bought: Iterable[Annotation], layout: Layout) -> Iterator[dict[str, Any]]:
+def _stepwise(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:
     """The student's steps up to the first flaw, which is where the teacher's judgement ends."""
     for a in bought:
         if a.verdict.of == "steps" and a.attempt.steps:
             flaw = a.verdict.first_flaw
             shown = a.attempt.steps if flaw is None else a.attempt.steps[: flaw + 1]
             yield {
-                "prompt": layout.asked(a.question),
+                "prompt": layout.asked(a.question, chat=chats),
                 "completions": list(shown),
                 "labels": [i != flaw for i in range(len(shown))],
             }
 
 
 def _asked(question: Question, layout: Layout, chats: bool) -> Any:
-    """The prompt, as turns where the student chats."""
-    said = layout.asked(question, chat=chats)
-    if not chats:
-        return said
-    system = [{"role": "system", "content": layout.system}] if layout.system else []
-    return [*system, {"role": "user", "content": said}]
+    return layout.turns(question) if chats else layout.asked(question)
 
 
 def _said(explanation: Explanation, layout: Layout, chats: bool) -> Any:

@@ -3,34 +3,43 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from elad.ledger import Ledger
 from elad.recipe import Recipe
 from elad.records import Question
 from elad.report import domains, grid, said, shares, summary, table
 
+
+class Written(NamedTuple):
+    """What was written: through a chat template or not, an adapter or whole weights, with an encoder or without."""
+
+    chats: bool
+    adapter: bool
+    seq2seq: bool
+
+
 _EXAMPLE = Question(id="example", text="How many wheels have three cars?")
 
 
-def card(ledger: Ledger, recipe: Recipe, *, chats: bool, adapter: bool) -> str:
+def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
     """The README.md of an exported student, from its run's ledger."""
     told = summary(ledger)
     made_with = json.loads(ledger.fact("made with") or "{}")
     versions = ", ".join(f"{name} {version}" for name, version in made_with.get("versions", {}).items())
     return "\n".join(
         [
-            _front_matter(recipe, adapter),
+            _front_matter(recipe, student.adapter),
             f"# {recipe.name}",
             "",
             f"`{recipe.student.model}`, taught to explain step by step by {_teacher(recipe)}, with "
-            "[ELAD](https://arxiv.org/abs/2402.13098): it was asked where its own steps were shaky, and learnt from "
-            "explanations that were repaired from their first flawed step on.",
+            "[ELAD](https://arxiv.org/abs/2402.13098): questions were chosen by "
+            f"`{recipe.select.kind}`, and annotated by `{recipe.annotate.kind}`.{_beside(recipe, student)}",
             "",
             "## Use",
             "",
             "```python",
-            _usage(recipe, chats, adapter),
+            _usage(recipe, student),
             "```",
             "",
             "## How it came about",
@@ -70,6 +79,12 @@ def card(ledger: Ledger, recipe: Recipe, *, chats: bool, adapter: bool) -> str:
     )
 
 
+def _beside(recipe: Recipe, student: Written) -> str:
+    if not student.adapter:
+        return ""
+    return f" These are low-rank updates alone: they need `{recipe.student.model}` to stand beside."
+
+
 def _front_matter(recipe: Recipe, adapter: bool) -> str:
     from huggingface_hub import ModelCardData
 
@@ -87,39 +102,36 @@ def _teacher(recipe: Recipe) -> str:
     return f"{recipe.teacher.name} (`{recipe.teacher.kind}`)" if recipe.teacher.name else f"`{recipe.teacher.kind}`"
 
 
-def _usage(recipe: Recipe, chats: bool, adapter: bool) -> str:
+def _usage(recipe: Recipe, student: Written) -> str:
     layout = recipe.student.layout
-    asked = layout.asked(_EXAMPLE, chat=chats)
-    lines = ["from transformers import AutoTokenizer", ""]
-    if adapter:
-        lines = [
-            "from peft import AutoPeftModelForCausalLM",
-            *lines,
-            'model = AutoPeftModelForCausalLM.from_pretrained(".")',
-        ]
-    else:
-        lines = [
-            "from transformers import AutoModelForCausalLM, AutoTokenizer",
-            "",
-            'model = AutoModelForCausalLM.from_pretrained(".")',
-        ]
-    lines += ['tokenizer = AutoTokenizer.from_pretrained(".")']
-    if chats:
-        turns: list[dict[str, str]] = [{"role": "system", "content": layout.system}] if layout.system else []
-        turns.append({"role": "user", "content": asked})
+    kind = "Seq2SeqLM" if student.seq2seq else "CausalLM"
+    library, loader = (
+        ("peft", f"AutoPeftModelFor{kind}") if student.adapter else ("transformers", f"AutoModelFor{kind}")
+    )
+    lines = [
+        f"from {library} import {loader}",
+        "from transformers import AutoTokenizer",
+        "",
+        f'model = {loader}.from_pretrained(".")',
+        'tokenizer = AutoTokenizer.from_pretrained(".")',
+    ]
+    if student.chats:
+        turns = json.dumps(layout.turns(_EXAMPLE), ensure_ascii=False)
         lines += [
-            f"turns = {json.dumps(turns, ensure_ascii=False)}",
+            f"turns = {turns}",
             'ids = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt")["input_ids"]',
         ]
     else:
-        lines += [f'ids = tokenizer({json.dumps(asked, ensure_ascii=False)}, return_tensors="pt")["input_ids"]']
-    return "\n".join(
-        [
-            *lines,
-            f"said = model.generate(input_ids=ids, max_new_tokens={recipe.student.max_tokens})",
-            "print(tokenizer.decode(said[0, ids.shape[1] :], skip_special_tokens=True))",
-        ]
-    )
+        asked = json.dumps(layout.asked(_EXAMPLE), ensure_ascii=False)
+        lines += [f'ids = tokenizer({asked}, return_tensors="pt")["input_ids"]']
+    greedily = "do_sample=False, num_beams=1, repetition_penalty=1.0" if student.adapter else ""
+    how = ", ".join(filter(None, [f"max_new_tokens={recipe.student.max_tokens}", greedily]))
+    said = "said[0]" if student.seq2seq else "said[0, ids.shape[1] :]"
+    lines += [
+        f"said = model.generate(input_ids=ids, {how})",
+        f"print(tokenizer.decode({said}, skip_special_tokens=True))",
+    ]
+    return "\n".join(lines)
 
 
 def _source(source: Any) -> str:

@@ -1,11 +1,8 @@
 """A training under way, kept in a file from time to time, so that it goes on where it was: safetensors, no pickle."""
 
 import json
-import math
 import os
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from elad.errors import StorageError
-from elad.fit.settings import EarlyStopping
+from elad.fit.course import Course, put, trained
 
 FILE = "training.safetensors"
-
-
-@dataclass
-class Course:
-    """How a training has gone: the loss of every step, that of the rows set aside, and the weights that did best there.
-
-    `dev` is of the start and of every epoch since.
-    """
-
-    losses: list[float] = field(default_factory=list)
-    dev: list[float] = field(default_factory=list)
-    best: dict[str, torch.Tensor] = field(default_factory=dict)
-
-    def looked(self, loss: float, model: torch.nn.Module) -> None:
-        """Note the loss of the rows set aside, and the weights if it never was as low."""
-        if not self.dev or loss < min(self.dev):
-            self.best = {name: parameter.detach().clone() for name, parameter in trained(model).items()}
-        self.dev.append(loss)
-
-    def came_to_rest(self, stopping: EarlyStopping | None) -> bool:
-        """Whether so many epochs did no better than one before them that no more is expected."""
-        patience = stopping.patience if stopping else math.inf
-        return bool(self.dev) and len(self.dev) - 1 - self.dev.index(min(self.dev)) >= patience
-
-    def put_back_best(self, model: torch.nn.Module) -> None:
-        """Let the model have the weights that did best, where it was looked."""
-        put(self.best, model)
 
 
 class Checkpoint:
@@ -52,7 +22,7 @@ class Checkpoint:
     `key` names the training: what another one left behind is not gone on with.
     """
 
-    def __init__(self, folder: Path | None, key: str, every: float = 300.0) -> None:
+    def __init__(self, folder: Path | None, key: str, every: float) -> None:
         self._file = folder / FILE if folder else None
         self._key = key
         self._every = every
@@ -63,7 +33,7 @@ class Checkpoint:
         if self._file is None or not self._file.is_file():
             return None
         try:
-            with safe_open(self._file, framework="pt", device=str(next(model.parameters()).device)) as kept:
+            with safe_open(self._file, framework="pt") as kept:
                 about = kept.metadata()
                 if about["key"] != self._key:
                     return None
@@ -78,7 +48,7 @@ class Checkpoint:
         adam.load_state_dict({"state": moments, "param_groups": json.loads(about["groups"])})
         schedule.load_state_dict(json.loads(about["schedule"]))
         for device, state in _named(held, "dice/").items():
-            (torch.cuda if device == "cuda" else torch).set_rng_state(state.cpu())
+            (torch.cuda if device == "cuda" else torch).set_rng_state(state)
         return Course(**json.loads(about["course"]), best=_named(held, "best/"))
 
     def keep(self, model: torch.nn.Module, adam: torch.optim.Optimizer, schedule: Any, course: Course) -> None:
@@ -109,28 +79,6 @@ class Checkpoint:
                 f"the training can't be kept at {self._file} ({error}). Mend that and run the same command again."
             ) from error
         self._kept = time.monotonic()
-
-    def drop(self) -> None:
-        """Forget what was kept: the training is done."""
-        if self._file is None:
-            return
-        self._file.unlink(missing_ok=True)
-        with suppress(OSError):  # something else lies there
-            self._file.parent.rmdir()
-            self._file.parent.parent.rmdir()
-
-
-def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """The weights that training moves, by name."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-@torch.no_grad()
-def put(weights: dict[str, torch.Tensor], model: torch.nn.Module) -> None:
-    """Let the model have these weights."""
-    parameters = dict(model.named_parameters())
-    for name, tensor in weights.items():
-        parameters[name].copy_(tensor)
 
 
 def _named(held: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

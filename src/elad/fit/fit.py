@@ -7,15 +7,20 @@ the training was interrupted and went on.
 import math
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
 
 from elad.errors import InputError
 from elad.fit.batches import Row, steps
-from elad.fit.checkpoint import Checkpoint, Course
-from elad.fit.learner import Learner
+from elad.fit.checkpoint import Checkpoint
+from elad.fit.course import Course
+from elad.fit.learner import Learner, prepare
 from elad.fit.optimiser import optimised
 from elad.fit.settings import EarlyStopping, Fitted, Optimiser
 from elad.progress import counter, say
 from elad.student import Example, Lora, Student
+from elad.text import digest
 
 Log = Callable[[dict[str, float], int], None]
 """Is told figures by name, and the step they are of."""
@@ -30,13 +35,15 @@ def fit(
     lora: Lora | None = None,
     frozen: Sequence[str] = (),
     early_stopping: EarlyStopping | None = None,
-    checkpoint: Checkpoint | None = None,
+    folder: Path | None = None,
+    keep_every: float = 300.0,
     log: Log = lambda figures, step: None,
 ) -> Fitted:
     """Train the student in place; without examples it stays as it is.
 
     `optimiser` moves all weights but the `frozen` ones, patterns of their names; with `lora` low-rank updates alone.
-    Raises InputError when the loss is no longer a number, or the student can't be trained so.
+    In `folder` the training is kept every so many seconds, and goes on from there when it is begun again. Raises
+    InputError when the loss is no longer a number, or the student can't be trained so.
     """
     rows = [Row(*student.encode(example.prompt, example.target)) for example in examples]
     fitting = [row for row in rows if student.context is None or len(row.ids) <= student.context]
@@ -49,9 +56,14 @@ def fit(
     dev = _set_aside(fitting, early_stopping, rng) if early_stopping else []
     plan = list(steps([len(row.ids) for row in fitting], optimiser, rng))
     epoch = math.ceil(len(fitting) / (optimiser.batch * optimiser.accumulate))
-    learner = Learner(student, optimiser, lora, frozen, random.Random(seed).getrandbits(31))
+    student.changing()
+    torch.manual_seed(random.Random(seed).getrandbits(31))
+    prepare(student, optimiser, lora, frozen)
+    learner = Learner(student, optimiser)
     adam, schedule = optimised(learner.model, optimiser, len(plan))
-    checkpoint = checkpoint or Checkpoint(None, seed)
+    checkpoint = Checkpoint(
+        folder, digest(repr((seed, optimiser, lora, frozen, early_stopping, dev, fitting))), keep_every
+    )
     course = checkpoint.load(learner.model, adam, schedule) or Course()
     if dev and not course.dev:
         course.looked(learner.loss(dev), learner.model)
@@ -63,7 +75,7 @@ def fit(
             if not math.isfinite(course.losses[-1]):
                 raise InputError(
                     f"training came apart: at step {done} of {len(plan)} the loss is no longer a number. "
-                    "Lower train.optimiser.learning_rate and run the same command again."
+                    "Lower train.optimiser.learning_rate; behind the first round, in a new run folder."
                 )
             adam.step()
             schedule.step()
@@ -75,7 +87,6 @@ def fit(
             checkpoint.keep(learner.model, adam, schedule, course)
             tick()
     course.put_back_best(learner.model)
-    checkpoint.drop()
     tenth = max(1, len(course.losses) // 10)
     return Fitted(
         steps=len(course.losses),

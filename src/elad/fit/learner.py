@@ -1,6 +1,7 @@
 """One step of a training: the gradients of the weights that it moves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
@@ -12,23 +13,23 @@ from elad.student import Lora, Student
 from elad.student.memory import halved
 
 
+def prepare(student: Student, optimiser: Optimiser, lora: Lora | None, frozen: Sequence[str]) -> None:
+    """Have the right weights move, and no others. Raises InputError where the student can't be trained so."""
+    if lora:
+        student.adapt(lora)
+    else:
+        freeze(student.model, frozen)
+    if optimiser.packed and not can_pack(student):
+        raise InputError("train.optimiser.packed: this student can't tell texts in one row apart; leave it out")
+    if optimiser.checkpointing and not student.model.supports_gradient_checkpointing:
+        raise InputError("train.optimiser.checkpointing: this student does not know it; leave it out")
+
+
 class Learner:
     """Gradients of a student's trainable weights. In a `with` block it is in training mode."""
 
-    def __init__(
-        self, student: Student, optimiser: Optimiser, lora: Lora | None, frozen: Sequence[str], seed: int
-    ) -> None:
-        student.changing()
-        torch.manual_seed(seed)
-        if lora:
-            student.adapt(lora)
-        else:
-            freeze(student.model, frozen)
-        if optimiser.packed and not can_pack(student):
-            raise InputError("train.optimiser.packed: this student can't tell texts in one row apart; leave it out")
-        if optimiser.checkpointing and not student.model.supports_gradient_checkpointing:
-            raise InputError("train.optimiser.checkpointing: this student does not know it; leave it out")
-        self.model: torch.nn.Module = student.model
+    def __init__(self, student: Student, optimiser: Optimiser) -> None:
+        self.model: Any = student.model
         self._student = student
         self._optimiser = optimiser
         self._at_once = optimiser.batch
@@ -37,26 +38,23 @@ class Learner:
     def __enter__(self) -> None:
         self.model.train()
         if self._optimiser.checkpointing:
-            self._student.model.activation_checkpointing_enable()
+            self.model.activation_checkpointing_enable()
 
     def __exit__(self, *_: object) -> None:
         if self._optimiser.checkpointing:
-            self._student.model.activation_checkpointing_disable()
+            self.model.activation_checkpointing_disable()
         self.model.eval()
 
     def learn(self, rows: Sequence[Row]) -> float:
-        """Add up a step's gradients, clipped; its mean loss a token. Where memory runs out, by half as many texts."""
+        """Add up a step's gradients, clipped; its mean loss a token."""
         tokens = sum(len(row.learnt) for row in rows)
-        try:
-            total = 0.0
-            for part in self._parts(rows):
-                loss = self._sum(part) / tokens
-                loss.backward()  # type: ignore[no-untyped-call]
-                total += loss.item()
-        except (RuntimeError, MemoryError) as error:
-            self._at_once = halved(min(self._at_once, len(rows)), error)
-            self.model.zero_grad()
-            return self.learn(rows)
+
+        def descend(part: Sequence[Row]) -> float:
+            loss = self._sum(part) / tokens
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.item()
+
+        total = sum(self._in_parts(rows, descend))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._optimiser.clip)
         return total
 
@@ -65,12 +63,18 @@ class Learner:
         training = self.model.training
         self.model.eval()
         with torch.inference_mode():
-            total = sum(self._sum(part).item() for part in self._parts(rows))
+            total = sum(self._in_parts(rows, lambda part: self._sum(part).item()))
         self.model.train(training)
         return total / sum(len(row.learnt) for row in rows)
 
-    def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-        return (rows[start : start + self._at_once] for start in range(0, len(rows), self._at_once))
+    def _in_parts(self, rows: Sequence[Row], work: Callable[[Sequence[Row]], float]) -> list[float]:
+        """Work on as many rows at a time as fit; where memory runs out, all over again on half as many."""
+        while True:
+            try:
+                return [work(rows[start : start + self._at_once]) for start in range(0, len(rows), self._at_once)]
+            except (RuntimeError, MemoryError) as error:
+                self._at_once = halved(min(self._at_once, len(rows)), error)
+            self.model.zero_grad()  # out here nothing holds on to what was computed before
 
     def _sum(self, rows: Sequence[Row]) -> torch.Tensor:
         read = batch(self._student, rows, packed=self._optimiser.packed)

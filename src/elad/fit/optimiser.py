@@ -8,7 +8,9 @@ import torch
 from transformers import get_scheduler
 
 from elad.errors import InputError
+from elad.fit.course import trained
 from elad.fit.settings import Optimiser
+from elad.machine import device as device_of
 
 
 def optimised(model: torch.nn.Module, optimiser: Optimiser, steps: int) -> tuple[torch.optim.AdamW, Any]:
@@ -22,7 +24,7 @@ def optimised(model: torch.nn.Module, optimiser: Optimiser, steps: int) -> tuple
 def precision(optimiser: Optimiser, device: torch.device) -> torch.dtype:
     """What a device is to compute in."""
     if optimiser.precision == "auto":
-        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+        return torch.bfloat16 if device_of(device.type).bfloat16 else torch.float32
     return torch.bfloat16 if optimiser.precision == "bfloat16" else torch.float32
 
 
@@ -38,15 +40,21 @@ def freeze(model: torch.nn.Module, patterns: Sequence[str]) -> None:
                 f"train.frozen: {pattern!r} matches none of the student's weights, such as {', '.join(names[:3])}"
             )
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not any(fnmatchcase(name, pattern) for pattern in patterns))
+        parameter.requires_grad_(not is_frozen(name, patterns))
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError("train.frozen: nothing is left to train")
+
+
+def is_frozen(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a weight of this name stays as it is."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Matrices decay; norms, biases and embeddings do not (a word that is not read now must not fade)."""
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
-    trained = [p for p in model.parameters() if p.requires_grad]
-    decayed = [p for p in trained if p.dim() > 1 and id(p) not in embeddings]
-    spared = [p for p in trained if not (p.dim() > 1 and id(p) not in embeddings)]
+    decayed: list[torch.nn.Parameter] = []
+    spared: list[torch.nn.Parameter] = []
+    for p in trained(model).values():
+        (decayed if p.dim() > 1 and id(p) not in embeddings else spared).append(p)
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": spared, "weight_decay": 0.0}]

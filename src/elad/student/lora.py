@@ -1,6 +1,8 @@
 """Low-rank updates beside a model's weights, which stay as they are: an adapter, in the words of peft."""
 
-from copy import deepcopy
+import json
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,16 @@ from pydantic import Field
 from elad.errors import InputError
 from elad.records import Record
 
+SETTINGS = "adapter_config.json"
+"""What a folder that holds updates alone is known by."""
+
 
 class Lora(Record):
-    """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): only updates of this rank to these layers are learnt."""
+    """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): only updates of this rank to some layers are learnt.
+
+    They are scaled by `alpha` / `rank`; `dropout` is of what they read. `targets`: names of layers, or one text that is
+    a regular expression over whole names; `all-linear` is all but the last.
+    """
 
     rank: int = Field(16, gt=0)
     alpha: float = Field(32.0, gt=0)
@@ -39,7 +48,7 @@ def adapted(model: Any, lora: Lora) -> Any:
     )
     try:
         return need_peft().get_peft_model(model, settings)
-    except ValueError as error:
+    except (ValueError, re.error) as error:
         raise InputError(f"train.lora.targets: {error}") from error
 
 
@@ -49,15 +58,34 @@ def is_adapted(model: Any) -> bool:
 
 
 def merged(model: Any) -> Any:
-    """A copy of a model that has taken its updates into its weights."""
-    return deepcopy(model).merge_and_unload()
+    """A model that has taken the updates beside it, if there are any, into its weights, for good."""
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # peft asks transformers by an old name
+        return model.merge_and_unload() if is_adapted(model) else model
 
 
 def holds_adapter(folder: Path) -> bool:
     """Whether a folder holds updates alone, and not the weights that they stand beside."""
-    return (folder / "adapter_config.json").is_file()
+    return (folder / SETTINGS).is_file()
+
+
+def settings_of(folder: Path) -> str:
+    """What the updates in a folder were made with, in one spelling: peft keeps some lists in no order."""
+    try:
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except ValueError:
+        return "damaged"
+    ordered = {name: sorted(value, key=repr) if isinstance(value, list) else value for name, value in settings.items()}
+    return json.dumps(ordered, sort_keys=True)
 
 
 def with_adapter(model: Any, folder: Path) -> Any:
-    """A model with the updates that were saved in a folder."""
-    return need_peft().PeftModel.from_pretrained(model, folder, is_trainable=True)
+    """A model with the updates that were saved in a folder. Raises InputError where these do not fit beside it."""
+    peft = need_peft()
+    try:
+        return peft.PeftModel.from_pretrained(model, folder, is_trainable=True)
+    except Exception as error:  # a damaged file can raise anything
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"the low-rank updates at {folder} do not fit beside student.model ({reason}). Put the model back that they "
+            "were learnt beside."
+        ) from error

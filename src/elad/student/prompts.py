@@ -4,8 +4,9 @@ from functools import cached_property
 from typing import Any
 
 from elad.errors import InputError
+from elad.layout import Layout
 from elad.records import Question
-from elad.text import Layout, digest
+from elad.text import digest
 
 
 class Prompts:
@@ -21,12 +22,12 @@ class Prompts:
 
     def of(self, question: Question) -> str:
         """What is read of a question, up to where its explanation begins."""
-        return self._turns(self.layout.asked(question, chat=self.chats))
+        return self._templated(question) if self.chats else self.layout.asked(question)
 
     @cached_property
     def alone(self) -> str:
         """The same without the question."""
-        return self._turns(self.layout.alone(chat=self.chats))
+        return self._templated(None) if self.chats else self.layout.alone()
 
     def ids(self, prompt: str) -> list[int]:
         """The tokens of a prompt; a chat template has its own beginning."""
@@ -37,11 +38,8 @@ class Prompts:
         """A name for the chat template that is used; None where there is none."""
         return digest(str(self._tokenizer.chat_template)) if self.chats else None
 
-    def _turns(self, said: str) -> str:
-        if not self.chats:
-            return said
-        turns = [{"role": "system", "content": self.layout.system}] if self.layout.system else []
-        turns.append({"role": "user", "content": said})
+    def _templated(self, question: Question | None) -> str:
+        turns = self.layout.turns(question)
         try:
             return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         except Exception as error:  # a template may refuse a turn, in words of its own

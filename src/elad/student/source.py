@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from elad.layout import Layout
 from elad.records import Part, Record
 from elad.student.student import Student
-from elad.text import Layout
 
 
 class Served(Record):

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from elad.layout import PLAIN, Layout
 from elad.records import Explanation, SpanEvidence
-from elad.text import PLAIN, Layout
 
 if TYPE_CHECKING:
     from elad.student.decode import Mark

@@ -2,19 +2,20 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from elad.errors import EladError, InputError
+from elad.errors import InputError
+from elad.layout import Layout
 from elad.machine import best_device
 from elad.progress import heed, say, track
 from elad.records import Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
 from elad.student.lora import Lora, adapted, holds_adapter, is_adapted, merged, with_adapter
 from elad.student.prompts import Prompts
-from elad.student.weights import load, quietly, save
-from elad.text import Layout
+from elad.student.weights import load, save, weights_digest
 
 if TYPE_CHECKING:
     from elad.student.decode import Continuation
@@ -99,29 +100,12 @@ class Student:
         `trained`: a folder where it was saved since, whole or as an adapter. Raises InputError when there is no model
         to load.
         """
-        from transformers import AutoTokenizer
-
         base = tiny.FOLDER if str(source) == "tiny" else source
         adapter = trained if trained and holds_adapter(trained) else None
         where = base if adapter or trained is None else trained
-        try:
-            with quietly():
-                tokenizer = AutoTokenizer.from_pretrained(where)
-                model, absent = load(where)
-                model = with_adapter(model, adapter) if adapter else model
-        except EladError:
-            raise
-        except Exception as error:  # a damaged file can raise anything
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise InputError(
-                f"student.model: {str(source)!r} can't be loaded as a language model ({reason}). "
-                "Expected: `tiny`, a Hugging Face model directory, or a hub id. Where there is no hub: fetch it "
-                f"elsewhere (`hf download {source} --local-dir FOLDER`), and run with student.model=FOLDER."
-            ) from error
-        if absent:
-            raise InputError(
-                f"student.model: {str(source)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all"
-            )
+        tokenizer, model = load(where)
+        if adapter:
+            model = with_adapter(model, adapter)
         if device == "auto":
             device = best_device()
         try:
@@ -141,9 +125,14 @@ class Student:
         if is_adapted(self.model):
             self.model = self.model.unload()
             return
-        with quietly():
-            model, _ = load(self.base)
+        _, model = load(self.base)
         self.model = model.to(self.model.device).eval()
+
+    @property
+    def base_digest(self) -> str | None:
+        """SHA-256 of the weights that it had before any training; None where these lie in no folder."""
+        folder = Path(self.base) if self.base is not None else None
+        return weights_digest(folder) if folder and folder.is_dir() else None
 
     def adapt(self, lora: Lora) -> None:
         """Put low-rank updates beside the weights, which stay as they are from now on."""
@@ -261,7 +250,7 @@ class Student:
             scratch = None
             if self.weights is None:
                 scratch = tempfile.TemporaryDirectory(prefix="elad-")
-                whole = merged(self.model) if is_adapted(self.model) else self.model
+                whole = merged(deepcopy(self.model)) if is_adapted(self.model) else self.model
                 self.weights = Path(scratch.name) / "student"
                 save(whole, self.tokenizer, self.weights)
             self._server = Server(served, self.weights or "", scratch)

@@ -8,20 +8,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elad.errors import StorageError
-from elad.student.lora import is_adapted
+from elad.errors import InputError, StorageError
+from elad.student.lora import holds_adapter, is_adapted, settings_of
 
 
-def load(where: Path | str) -> tuple[Any, list[str]]:
-    """The language model that lies in a folder or on the hub, and the names of the weights that are missing there."""
+def load(where: Path | str) -> tuple[Any, Any]:
+    """The tokenizer and the language model that lie in a folder or on the hub.
+
+    Raises InputError where there is none, or not all of its weights.
+    """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-    seq2seq = AutoConfig.from_pretrained(where).is_encoder_decoder
-    loader = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
-    # half precision would lose the small updates of training
-    model, about = loader.from_pretrained(where, dtype=torch.float32, output_loading_info=True)
-    return model, sorted(about["missing_keys"])
+    try:
+        with quietly():
+            tokenizer = AutoTokenizer.from_pretrained(where)
+            seq2seq = AutoConfig.from_pretrained(where).is_encoder_decoder
+            loader = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
+            # half precision would lose the small updates of training
+            model, about = loader.from_pretrained(where, dtype=torch.float32, output_loading_info=True)
+    except Exception as error:  # a damaged file can raise anything
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"student.model: {str(where)!r} can't be loaded as a language model ({reason}). Expected: `tiny`, a "
+            f"Hugging Face model directory, or a hub id. Where there is no hub: fetch it elsewhere (`hf download "
+            f"{where} --local-dir FOLDER`), and run with student.model=FOLDER."
+        ) from error
+    if absent := sorted(about["missing_keys"]):
+        raise InputError(f"student.model: {str(where)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all")
+    return tokenizer, model
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> str:
@@ -50,11 +65,13 @@ def save(model: Any, tokenizer: Any, folder: Path) -> str:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 over the digests of a saved student's weight files, in the order of their names."""
+    """SHA-256 over the digests of a saved student's weight files, by name, and an adapter's settings."""
     sha = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         with open(path, "rb") as file:
             sha.update(hashlib.file_digest(file, "sha256").digest())
+    if holds_adapter(folder):
+        sha.update(settings_of(folder).encode())
     return sha.hexdigest()
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from elad.fit import EarlyStopping, Fitted, Optimiser, Service
 from elad.fit.tracking import need, told_to
 from elad.student import Lora, Student
-from elad.student.lora import need_peft
+from elad.student.lora import is_adapted, need_peft
 from elad.train.rehearsal import Rehearsal
 from elad.train.trainer import Lesson, Trainer
 
@@ -46,9 +46,17 @@ class Sft(Trainer):
         if self.lora:
             need_peft()
 
+    def fits(self, student: Student) -> None:
+        """Try out what is asked for on the student: low-rank updates, frozen weights, packing."""
+        from elad.fit.learner import prepare
+
+        fresh = self.lora and not is_adapted(student.model)
+        prepare(student, self.optimiser, self.lora, self.frozen)
+        if fresh:
+            student.model = student.model.unload()
+
     def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""
-        from elad.fit.checkpoint import Checkpoint
         from elad.fit.fit import fit
 
         new = [student.example(annotation.question, annotation.target) for annotation in lesson.new]
@@ -57,9 +65,10 @@ class Sft(Trainer):
         examples = new + self.rehearsal.examples(student, lesson)
         if self.start == "base":
             student.restart()
-        with told_to(self.report_to, folder.resolve().parent.name, folder.name, folder) as log:
+        run = folder.resolve().parent
+        with told_to(self.report_to, run.name, f"{lesson.number:02d}", run / "logs") as log:
             return fit(
                 student, examples, self.optimiser, seed,
                 lora=self.lora, frozen=self.frozen, early_stopping=self.early_stopping,
-                checkpoint=Checkpoint(folder, seed, self.keep_every), log=log,
+                folder=folder, keep_every=self.keep_every, log=log,
             )  # fmt: skip

@@ -15,21 +15,26 @@ class Lesson(NamedTuple):
 
     The attempts can be gone over more than once.
 
-    `held_out`: the digests of the questions that must not be learnt from.
+    `held_out`: the digests of the questions that must not be learnt from. `number`: the round's.
     """
 
     new: Sequence[Annotation]
     earlier: Sequence[Annotation]
     attempts: Iterable[Attempt]
     held_out: frozenset[str] = frozenset()
+    number: int = 1
 
 
 class Trainer(Part):
     """How the student learns, and in what mixture."""
 
+    def fits(self, student: Student) -> None:
+        """Look, before anything is paid for, whether the student can be trained so. Raises InputError."""
+
     @abstractmethod
     def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
         """Change the student in place. A lesson without annotations changes nothing.
 
-        `folder`: where what is needed to go on after an interruption may be kept; it need not be there yet.
+        `folder`, in the run's, is for what is needed to go on after an interruption; it need not be there yet, and is
+        cleared away when the round is trained.
         """
