@@ -13,6 +13,7 @@ from elad.errors import InputError, Interrupted
 from elad.fit import EarlyStopping, Optimiser
 from elad.fit.batches import IGNORED, Row, batch, can_pack, steps
 from elad.fit.checkpoint import FILE
+from elad.fit.estimate import training
 from elad.fit.fit import fit
 from elad.fit.learner import Learner
 from elad.fit.tracking import told_to
@@ -201,6 +202,30 @@ def test_the_learning_rate_follows_its_schedule(untrained: Student, schedule: An
     assert max(rates) == pytest.approx(0.01)
     assert rates[0] < rates[2] < rates[4]
     assert rates[-1] == pytest.approx({"cosine": 0.00107, "linear": 0.000625, "constant": 0.01}[schedule], rel=0.05)
+
+
+def test_the_memory_that_is_expected_is_about_what_is_held() -> None:
+    """Of one text: what the backward pass is left, beside the weights themselves."""
+    model, tokenizer = tiny.blank(width=64, layers=6, heads=2)
+    one = Student(model, tokenizer, most=12)
+    optimiser = Optimiser()
+    row = Row(*one.encode("a", "1 + 1 = 2.\n" * 60))
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    held: dict[int, int] = {}
+
+    def hold(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    learner = Learner(one, optimiser)
+    with learner, torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        loss = learner._sum([row])
+    assert loss.requires_grad
+    expected = training(model, optimiser, None, (), half=False).a_token * len(row.ids)
+    assert 0.5 * expected < sum(held.values()) < 1.5 * expected
+    assert training(model, Optimiser(checkpointing=True), None, (), half=False).a_token * len(row.ids) < expected / 2
 
 
 # -- what is moved ---------------------------------------------------------------------------------------------------

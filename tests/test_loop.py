@@ -295,7 +295,7 @@ def test_a_base_that_was_changed_is_refused_before_anything_is_paid(
     with pytest.raises(RunFolderError, match="the student's base is not what the run began with"):
         distil(recipe, tmp_path / "run")
     Student.load("tiny").save(base)
-    with pytest.raises(InputError, match="do not fit beside student.model"):
+    with pytest.raises(InputError, match=r"do not fit beside student\.model"):
         distil(recipe, tmp_path / "run")
 
 

@@ -86,6 +86,6 @@ def with_adapter(model: Any, folder: Path) -> Any:
     except Exception as error:  # a damaged file can raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"the low-rank updates at {folder} do not fit beside student.model ({reason}). Put the model back that they "
-            "were learnt beside."
+            f"the low-rank updates at {folder} do not fit beside student.model ({reason}). Put back the model that "
+            "they were learnt beside."
         ) from error
