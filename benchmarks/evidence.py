@@ -9,7 +9,6 @@ import argparse
 import json
 import platform
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import torch
 import transformers
 from rich.console import Console
 from rivals import by_ctranslate2, plainly
+from timing import spread, timed
 
 import elad.loop
 from elad.loop import distil
@@ -85,7 +85,7 @@ def floor(student: Watched) -> float:
     rates = []
     for width in (8, 32, 128):
         ids = torch.randint(4, words, (width, 48))
-        rates.append(_timed(partial(model, input_ids=ids, logits_to_keep=1), 4) / ids.numel())
+        rates.append(timed(partial(model, input_ids=ids, logits_to_keep=1), 4) / ids.numel())
     steps = []
     for width in (64, 128, 256, 512):
         ids = torch.randint(4, words, (1, length)).expand(width, -1)
@@ -96,27 +96,20 @@ def floor(student: Watched) -> float:
             model(input_ids=token, past_key_values=cache, use_cache=True)
             cache.crop(-1)
 
-        steps.append(_timed(step, 8) / width)
+        steps.append(timed(step, 8) / width)
     return min(rates) * student.encoded + min(steps) * student.decoded
-
-
-def _timed(work: Callable[[], Any], times: int = 1) -> float:
-    began = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - began) / times
 
 
 def compare(student: Student, asked: Sequence[Question], needs: Needs) -> dict[str, float]:
     """How many times faster than other means, and how many times slower than the floor, in one turn."""
     watched = Watched(student.model, student.tokenizer, most=MOST)
     watched.attempt(asked, needs, "evidence")
-    ours = _timed(lambda: student.attempt(asked, needs, "evidence"))
-    plain = _timed(lambda: plainly(student, asked, needs))
+    ours = timed(lambda: student.attempt(asked, needs, "evidence"))
+    plain = timed(lambda: plainly(student, asked, needs))
     least = floor(watched)
     ratios = {"over plain": plain / ours, "over floor": ours / least}
     if find_spec("ctranslate2"):
-        ratios["over ctranslate2"] = _timed(lambda: by_ctranslate2(student, asked, needs)) / ours
+        ratios["over ctranslate2"] = timed(lambda: by_ctranslate2(student, asked, needs)) / ours
     say(f"  ours {ours:.1f} s, floor {least:.1f} s; " + ", ".join(f"{name} {r:.2f}" for name, r in ratios.items()))
     return ratios
 
@@ -126,7 +119,7 @@ def growth(student: Student, asked: Sequence[Question]) -> dict[str, dict[int, f
 
     def cost(some: Sequence[Question], needs: Needs, rows: int | None = None) -> float:
         student.rows = rows
-        least = min(_timed(lambda: student.attempt(some, needs, "evidence")) for _ in range(3))
+        least = min(timed(lambda: student.attempt(some, needs, "evidence")) for _ in range(3))
         return round(1000 * least / len(some), 2)
 
     by_steps: dict[int, list[Question]] = {}
@@ -157,7 +150,7 @@ def one_round(candidates: int, folder: Path) -> str:
             "stop": [{"kind": "budget", "rounds": 1}],
         }
     )
-    seconds = _timed(lambda: distil(recipe, folder))
+    seconds = timed(lambda: distil(recipe, folder))
     peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
     return json.dumps({"megabytes": round(int(peak[1]) / 1024) if peak else 0, "seconds": round(seconds, 1)})
 
@@ -186,7 +179,7 @@ def shares(rounds: int) -> list[float]:
     recipe = load_recipe(Path("recipes/elad.yaml"), [f"stop=[{{kind: budget, rounds: {rounds + 1}}}]"])
     spent: list[tuple[str, float]] = []
 
-    def timed(work: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def noting(work: Callable[..., Any], name: str) -> Callable[..., Any]:
         def wrapped(*args: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
@@ -204,7 +197,7 @@ def shares(rounds: int) -> list[float]:
             (torch.optim.AdamW, "step", "model"),
             (elad.loop, "_round", "round"),
         ):
-            patched.enter_context(patch.object(where, name, timed(getattr(where, name), of)))
+            patched.enter_context(patch.object(where, name, noting(getattr(where, name), of)))
         distil(recipe, Path(scratch))
     told, model = [], 0.0
     for name, seconds in spent:
@@ -225,11 +218,6 @@ def profile(asked: Sequence[Question]) -> str:
         table = seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=10, max_name_column_width=40)
         told += f"{'forked' if forks else 'prompts of their own'}\n{table}\n"
     return told
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """The median and the range."""
-    return {"median": round(statistics.median(values), 3), "low": round(min(values), 3), "high": round(max(values), 3)}
 
 
 def main() -> None:

@@ -10,10 +10,8 @@ import argparse
 import json
 import platform
 import random
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
+from timing import spread, timed
 from transformers import get_scheduler
 from trl import SFTConfig, SFTTrainer
 
@@ -50,7 +49,7 @@ def texts(count: int) -> list[Example]:
 def ours(examples: Sequence[Example], how: Optimiser = HOW) -> float:
     """Seconds of our loop."""
     student = Student.load("tiny", device="cpu")
-    return _timed(lambda: fit(student, examples, how, "benchmark"))
+    return timed(lambda: fit(student, examples, how, "benchmark"))
 
 
 def bare(examples: Sequence[Example], *, grouped: bool) -> float:
@@ -62,7 +61,7 @@ def bare(examples: Sequence[Example], *, grouped: bool) -> float:
     else:
         order = random.Random("benchmark").sample(range(len(rows)), len(rows))
         plan = [order[start : start + HOW.batch] for start in range(0, len(order), HOW.batch)]
-    return _timed(lambda: _loop(student, [[rows[index] for index in step] for step in plan]))
+    return timed(lambda: _loop(student, [[rows[index] for index in step] for step in plan]))
 
 
 def _loop(student: Student, plan: list[list[Row]]) -> None:
@@ -97,13 +96,7 @@ def trl(examples: Sequence[Example], **otherwise: Any) -> float:
         trainer = SFTTrainer(
             student.model, args=settings, train_dataset=Dataset.from_list(rows), processing_class=student.tokenizer
         )
-        return _timed(trainer.train)
-
-
-def _timed(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+        return timed(trainer.train)
 
 
 def turns(examples: Sequence[Example], count: int) -> Iterator[dict[str, float]]:
@@ -120,11 +113,6 @@ def turns(examples: Sequence[Example], count: int) -> Iterator[dict[str, float]]
         }
         print(", ".join(f"{name} {seconds:.1f} s" for name, seconds in told.items()), flush=True)
         yield told
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """The median and the range."""
-    return {"median": round(statistics.median(values), 3), "low": round(min(values), 3), "high": round(max(values), 3)}
 
 
 def main() -> None:

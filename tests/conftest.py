@@ -1,6 +1,8 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from elad.recipe import Recipe
 from elad.student import tiny
@@ -21,3 +23,12 @@ def minimal_student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(minimal_student: Path) -> Recipe:
     """A recipe whose run of three rounds takes a second."""
     return small_recipe(minimal_student)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small models are quickest so, and sum in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ from elad.student import Student, StudentSource
 from elad.worlds import Arithmetic
 from tests.models import chat_student, student
 from tests.runs import small_recipe
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ASKED = list(Arithmetic(size="small", count=24, seed=77, tiers={"easy": 1, "middle": 1, "hard": 1}).questions())
 
@@ -236,11 +237,3 @@ def test_lm_evaluation_harness_agrees_item_by_item(run: Path, tmp_path: Path) ->
     mine = {PLAIN.asked(q): evaluate(last, [q]).answers.overall.right == 1 for q in ASKED}
     assert theirs == mine
     assert 0 < sum(mine.values()) < len(mine), "some are right, some are wrong"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

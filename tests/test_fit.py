@@ -2,7 +2,7 @@
 
 import random
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from elad.fit.learner import Learner
 from elad.fit.tracking import told_to
 from elad.student import Example, Lora, Student, tiny
 from tests.models import MODELS, student
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LESSON = [
     Example("Question: a\nSteps:\n", "Answer: 2\n"),
@@ -373,11 +375,3 @@ def test_figures_are_told_to_tensorboard(untrained: Student, tmp_path: Path) -> 
     events = EventAccumulator(str(tmp_path / "01")).Reload()
     assert len(events.Scalars("loss")) == fitted.steps
     assert events.Scalars("learning rate")[-1].value > 0
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

@@ -1,6 +1,5 @@
 """The student's door: what it writes, what its probabilities say, how it learns and is saved."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,8 @@ from elad.student import Example, Student, tiny
 from elad.student.decode import Continuation
 from elad.student.spans import locate
 from elad.worlds import Arithmetic, Deduction
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +165,3 @@ def test_a_model_without_all_of_its_weights_is_told(untrained: Student, tmp_path
 def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"student.model: .* can't be loaded"):
         Student.load(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
