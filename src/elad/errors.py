@@ -32,9 +32,13 @@ class UnreadableQuestion(InputError):
 
 
 class TeacherError(EladError):
-    """The teacher can't be asked: nothing was bought, nothing is lost."""
+    """The teacher can't be asked; what it answered before is safe."""
 
     exit_code = 3
+
+
+class TeacherRefuses(TeacherError):
+    """It was asked and said no, so that nothing was billed."""
 
 
 class RunFolderError(EladError):

@@ -202,6 +202,11 @@ class Ledger:
                 (reply, usage.model_dump_json(), key),
             )
 
+    def forget_call(self, key: str) -> None:
+        """Let a call go that is under way and will not be billed."""
+        with self.write() as db:
+            db.execute("DELETE FROM calls WHERE key = ? AND outcome = 'open'", (key,))
+
     def close_open_calls(self, *, may_have_been_billed: bool) -> int:
         """Deal with the calls that a dead process left open; returns how many there were.
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 
 from elad.budget import Budget, Caps, Usage
+from elad.errors import TeacherRefuses
 from elad.ledger import Ledger
 from elad.progress import track
 from elad.teacher.messages import Request
@@ -35,9 +36,13 @@ class Desk:
         be asked, StorageError when an answer could not be kept; what had arrived is kept in either case.
         """
         keys = [request.key(self.teacher.identity()) for _, request in requests]
-        asyncio.run(self._buy(round, list(zip(keys, requests, strict=True))))
+        asyncio.run(self._in_session(round, list(zip(keys, requests, strict=True))))
         kept = [self._ledger.call(key) for key in keys]
         return [(key, call.reply if call else None) for key, call in zip(keys, kept, strict=True)]
+
+    async def _in_session(self, round: int, wanted: list[tuple[str, tuple[str, Request]]]) -> None:
+        async with self.teacher.session():
+            await self._buy(round, wanted)
 
     async def _buy(self, round: int, wanted: list[tuple[str, tuple[str, Request]]]) -> None:
         under_way: set[asyncio.Task[None]] = set()
@@ -63,6 +68,10 @@ class Desk:
                 raise outcome
 
     async def _call(self, key: str, request: Request) -> None:
-        reply = await self.teacher.ask(request)
+        try:
+            reply = await self.teacher.ask(request)
+        except TeacherRefuses:
+            self._ledger.forget_call(key)
+            raise
         self._ledger.settle_call(key, reply.text, reply.usage)
         self._budget.settle(key, reply.usage)

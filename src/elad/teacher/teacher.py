@@ -1,6 +1,8 @@
 """The teacher's narrow door: one asynchronous method, `ask`."""
 
 from abc import abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -33,6 +35,11 @@ class Teacher(Part):
 
     metered: ClassVar[bool] = False
     """Whether somebody else's meter runs, so that a call which was cut off may have been billed."""
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """What holds while it is asked: connections, where there are any."""
+        yield
 
     @abstractmethod
     async def ask(self, request: Request) -> Reply:

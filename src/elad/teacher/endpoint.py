@@ -1,0 +1,166 @@
+"""The teacher that is paid: a large model behind an OpenAI-compatible endpoint.
+
+Only fields that such endpoints take widely are sent; what differs between them is declared in the recipe. The key is
+read from the environment when a call is made and is kept nowhere.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar, Literal
+
+import httpx2
+from pydantic import Field, PrivateAttr
+
+from elad.budget import Usage
+from elad.errors import TeacherError, TeacherRefuses
+from elad.teacher.messages import Request
+from elad.teacher.retry import Refused, Retry
+from elad.teacher.teacher import Reply, Teacher
+
+_OPENAI = "https://api.openai.com/v1"
+
+_HANDS_OFF = "Nothing that was answered is lost: mend that, and the same command goes on."
+
+
+class Endpoint(Teacher):
+    """A model behind `base_url` (or OPENAI_BASE_URL), with the key in the environment variable `key_from`.
+
+    `reply`: how JSON is asked for; `text` where the endpoint knows no `response_format`. `limit`: what it calls the
+    cap on a reply's tokens. `temperature`, `seed` and `reasoning_effort` are sent where they are set. `timeout`:
+    seconds for one try. What fails for now is tried `tries` times, with at most two minutes between tries.
+    """
+
+    kind: Literal["openai"] = "openai"
+    model: str
+    base_url: str | None = None
+    key_from: str = "OPENAI_API_KEY"
+    reply: Literal["json_object", "text"] = "json_object"
+    limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    temperature: float | None = Field(None, ge=0)
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    timeout: float = Field(120.0, gt=0)
+    tries: int = Field(8, gt=0)
+
+    metered: ClassVar[bool] = True
+
+    _client: httpx2.AsyncClient | None = PrivateAttr(None)
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).rstrip("/")
+
+    def ready(self) -> None:
+        """Ask, for free, whether the endpoint is there and takes the key. Raises TeacherError."""
+        try:
+            said = httpx2.get(f"{self.url}/models", headers=self._headers(), timeout=min(self.timeout, 30.0))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise TeacherError(f"teacher.base_url: {self.url} can't be reached ({_brief(error)}).") from error
+        if said.status_code in (401, 403):
+            raise self._refused(said)
+
+    def identity(self) -> dict[str, Any]:
+        """Where and what is asked, and how; not the key, and not how patiently."""
+        patience = {"key_from", "timeout", "tries", "base_url"}
+        return {name: value for name, value in super().identity().items() if name not in patience} | {"url": self.url}
+
+    def bound(self, request: Request) -> Usage:
+        """The most that a request can cost: no token has less than a byte, and turns are marked by a few tokens."""
+        asked = sum(len(message.content.encode()) + 16 for message in request.messages) + 16
+        return Usage(calls=1, input_tokens=asked, output_tokens=request.max_output_tokens)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Connections for as many calls as are under way at a time."""
+        limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
+        async with httpx2.AsyncClient(timeout=self.timeout, limits=limits) as client:
+            self._client = client
+            try:
+                yield
+            finally:
+                self._client = None
+
+    async def ask(self, request: Request) -> Reply:
+        """Ask once, and again where it failed for now. Raises TeacherError where it will not answer anything."""
+        assert self._client, "asked within a session"
+        body = self._body(request)
+        retry = Retry(self.tries)
+        while True:
+            try:
+                said = await self._client.post(f"{self.url}/chat/completions", json=body, headers=self._headers())
+                reply = self._read(said, request)
+            except (httpx2.TransportError, Refused) as error:
+                if not await retry.again(error):
+                    raise TeacherError(
+                        f"{self.url} did not answer in {self.tries} tries (last: {_brief(error)}). {_HANDS_OFF}"
+                    ) from error
+            else:
+                return reply
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        body = {
+            "model": self.model,
+            "messages": [message.model_dump() for message in request.messages],
+            self.limit: request.max_output_tokens,
+            "temperature": self.temperature,
+            "seed": self.seed,
+            "reasoning_effort": self.reasoning_effort,
+            "response_format": None if self.reply == "text" else {"type": self.reply},
+        }
+        return {name: value for name, value in body.items() if value is not None}
+
+    def _headers(self) -> dict[str, str]:
+        key = os.environ.get(self.key_from)
+        if key is None and self.url == _OPENAI:
+            raise TeacherRefuses(f"there is no key: set {self.key_from} in the environment, or name teacher.base_url.")
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def _read(self, said: httpx2.Response, request: Request) -> Reply:
+        """The reply in an answer. Raises Refused where another try may help, TeacherError where none does."""
+        if said.status_code in (408, 409, 429) or said.status_code >= 500:
+            if "insufficient_quota" in said.text:
+                raise self._refused(said)
+            raise Refused(f"status {said.status_code}", said.headers.get("retry-after"))
+        if said.status_code in (400, 422) and any(word in said.text for word in ("context_length", "content_filter")):
+            return _unusable(_told(said), Usage(calls=1))
+        if said.status_code != 200:
+            raise self._refused(said)
+        try:
+            content = said.json()
+            choice = content["choices"][0]
+            text = choice["message"].get("content") or ""
+            usage = self._usage(content.get("usage"), request)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Refused(f"an answer that is none: {said.text[:80]!r}") from error
+        if not text.strip():
+            return _unusable(f"the reply is empty (it ended by {choice.get('finish_reason')})", usage)
+        return Reply(text=text, usage=usage)
+
+    def _usage(self, told: Any, request: Request) -> Usage:
+        """What a call cost; what is not told costs what it may at most."""
+        if not told:
+            return self.bound(request)
+        return Usage(calls=1, input_tokens=told["prompt_tokens"], output_tokens=told["completion_tokens"])
+
+    def _refused(self, said: httpx2.Response) -> TeacherRefuses:
+        return TeacherRefuses(f"{self.url} refuses (status {said.status_code}: {_told(said)}). {_HANDS_OFF}")
+
+
+def _unusable(why: str, usage: Usage) -> Reply:
+    return Reply(text=json.dumps({"unusable": why}, ensure_ascii=False), usage=usage)
+
+
+def _told(said: httpx2.Response) -> str:
+    """What an endpoint says of an error."""
+    try:
+        error = said.json()["error"]
+        return str(error["message"] if isinstance(error, dict) else error)[:200]
+    except (ValueError, LookupError, TypeError):
+        return said.text[:200]
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,158 @@
+"""A paid teacher behind a real socket: what fails for now is tried again, nothing is paid twice, nothing leaks."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elad.errors import TeacherError, TeacherRefuses
+from elad.ledger import Ledger
+from elad.loop import distil
+from elad.recipe import Recipe
+from elad.teacher import retry
+from tests.endpoint import FAULTS, KEY, SolverEndpoint
+from tests.runs import contents, small_recipe
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setattr(retry, "_FIRST", 0.005)
+    with SolverEndpoint() as served:
+        yield served
+
+
+def paid(student: Path, endpoint: SolverEndpoint, **teacher: Any) -> Recipe:
+    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200, **teacher}
+    return small_recipe(student, teacher=how, budget={"tokens": 100_000})
+
+
+def spent(folder: Path) -> Any:
+    with Ledger(folder, read_only=True) as ledger:
+        return ledger.spent()
+
+
+def test_with_a_third_of_the_tries_failing_a_run_comes_to_the_same(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    recipe = paid(minimal_student, endpoint)
+    distil(recipe, tmp_path / "well")
+    bought, endpoint.share = dict(endpoint.billed), 0.5
+    for seed in range(3):
+        endpoint.billed.clear()
+        endpoint.seed = seed
+        distil(recipe, tmp_path / f"ill {seed}")
+        assert contents(tmp_path / f"ill {seed}") == contents(tmp_path / "well")
+        assert dict(endpoint.billed) == bought, "every answer is paid for once"
+    assert set(endpoint.failed) == set(FAULTS), "all that can fail did"
+    assert set(bought.values()) == {1}
+    solver = small_recipe(
+        minimal_student, budget={"tokens": 100_000}, teacher={"kind": "solver", "world": "arithmetic"}
+    )
+    distil(solver, tmp_path / "solver")
+    assert spent(tmp_path / "well") == spent(tmp_path / "solver"), "to the token"
+
+
+def test_only_what_endpoints_take_widely_is_sent(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    distil(paid(minimal_student, endpoint), tmp_path / "plain")
+    assert set(endpoint.bodies[0]) == {"model", "messages", "max_completion_tokens", "response_format"}
+    endpoint.bodies.clear()
+    told = {"reply": "text", "limit": "max_tokens", "temperature": 0.5, "seed": 3, "reasoning_effort": "low"}
+    distil(paid(minimal_student, endpoint, **told), tmp_path / "other")
+    assert set(endpoint.bodies[0]) == {"model", "messages", "max_tokens", "temperature", "seed", "reasoning_effort"}
+
+
+def test_the_key_is_kept_nowhere(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:
+    distil(paid(minimal_student, endpoint), tmp_path)
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or KEY.encode() not in file.read_bytes(), file
+
+
+def test_a_key_that_is_refused_is_told_before_anything_is_asked(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-somebody-else")
+    with pytest.raises(TeacherRefuses, match=r"status 401: no such key") as refused:
+        distil(paid(minimal_student, endpoint), tmp_path)
+    assert "sk-of-somebody-else" not in str(refused.value)
+    assert not endpoint.bodies
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(TeacherRefuses, match=r"set OPENAI_API_KEY in the environment"):
+        distil(paid(minimal_student, endpoint, base_url=None), tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(403, "forbidden"), (429, "insufficient_quota: add credit"), (404, "no such model"), (400, "unknown parameter")],
+)
+def test_what_no_try_betters_stops_the_run_at_once_and_costs_nothing(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, status: int, said: str
+) -> None:
+    recipe = paid(minimal_student, endpoint, concurrency=1)
+    endpoint.always = status, {"error": {"message": said}}
+    with pytest.raises(TeacherRefuses, match=rf"status {status}: {said}.*the same command goes on"):
+        distil(recipe, tmp_path)
+    assert sum(endpoint.tries.values()) == 1
+    endpoint.always = None
+    distil(recipe, tmp_path)
+    assert spent(tmp_path).calls == 9, "and the same command goes on"
+
+
+def test_an_endpoint_that_stays_ill_stops_the_run_and_its_open_calls_count_at_their_bound(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    recipe = paid(minimal_student, endpoint, tries=3, concurrency=1)
+    endpoint.always = 503, {"error": {"message": "busy"}}
+    with pytest.raises(TeacherError, match=r"did not answer in 3 tries \(last: Refused: status 503\)"):
+        distil(recipe, tmp_path)
+    assert sum(endpoint.tries.values()) == 3
+    endpoint.always = None
+    distil(recipe, tmp_path)
+    assert spent(tmp_path).calls == 10, "nine answers, and one that may have been billed"
+
+
+def test_a_question_that_it_can_not_take_is_unusable_and_the_run_goes_on(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    endpoint.always = 400, {"error": {"message": "context_length_exceeded: 9 tokens too many"}}
+    distil(paid(minimal_student, endpoint), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.counts()["unusable"] == 9
+        assert all("context_length_exceeded" in reason for _, reason in ledger.unusable())
+        assert ledger.spent().tokens == 0
+
+
+def test_what_is_not_told_to_have_cost_costs_its_bound(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    distil(paid(minimal_student, endpoint), tmp_path / "told")
+    endpoint.without_usage = True
+    distil(paid(minimal_student, endpoint), tmp_path / "untold")
+    assert spent(tmp_path / "untold").output_tokens == 9 * 200
+    assert spent(tmp_path / "untold").input_tokens > spent(tmp_path / "told").input_tokens
+
+
+def test_the_time_that_it_asks_for_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    tries = retry.Retry(5)
+    for after in ("7", "1000", None, "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert asyncio.run(tries.again(retry.Refused("busy", after)))
+    assert not asyncio.run(tries.again(retry.Refused("busy"))), "five tries are four waits"
+    assert waited[:2] == [7, 120]
+    assert all(0 <= seconds <= 4 for seconds in waited[2:])
+
+
+def test_an_endpoint_that_is_not_there_is_told(minimal_student: Path, tmp_path: Path) -> None:
+    gone = {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
+    with pytest.raises(TeacherError, match=r"teacher.base_url: http://127.0.0.1:9/v1 can't be reached"):
+        distil(small_recipe(minimal_student, teacher=gone), tmp_path)
