@@ -28,6 +28,7 @@ class SolverEndpoint:
         self.seed = seed
         self.always: tuple[int, dict[str, Any]] | None = None
         self.without_usage = False
+        self.babbles = 0
         self.tries: Counter[str] = Counter()
         self.billed: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -88,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
         limit = body.get("max_completion_tokens") or body["max_tokens"]
         request = Request.model_validate({"messages": body["messages"], "max_output_tokens": limit})
         reply = asyncio.run(Solver(world="arithmetic").ask(request))
+        if len(body["messages"]) < 2 + 2 * self.endpoint.babbles:
+            reply = reply.model_copy(update={"text": "Well, let me think about it."})
         usage = {"prompt_tokens": reply.usage.input_tokens, "completion_tokens": reply.usage.output_tokens}
         choice = {"message": {"role": "assistant", "content": reply.text}, "finish_reason": "stop"}
         return {"choices": [choice], **({} if self.endpoint.without_usage else {"usage": usage})}

@@ -127,6 +127,23 @@ def test_a_question_that_it_can_not_take_is_unusable_and_the_run_goes_on(
         assert ledger.spent().tokens == 0
 
 
+@pytest.mark.parametrize("babbles", [1, 2])
+def test_what_can_not_be_read_is_asked_once_more_with_the_reason_and_kept(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, babbles: int
+) -> None:
+    endpoint.babbles = babbles
+    distil(paid(minimal_student, endpoint), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        counts, calls = ledger.counts(), ledger.spent().calls
+        reasons = {reason for _, reason in ledger.unusable()}
+    assert calls == 18, "both replies are paid for, and kept"
+    assert counts["annotated" if babbles == 1 else "unusable"] == 9
+    assert reasons == (set() if babbles == 1 else {"the reply is not JSON (Expecting value: line 1 column 1 (char 0))"})
+    told = endpoint.bodies[-1]["messages"][-2:]
+    assert told[0] == {"role": "assistant", "content": "Well, let me think about it."}
+    assert "the reply is not JSON" in told[1]["content"]
+
+
 def test_what_is_not_told_to_have_cost_costs_its_bound(
     endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
 ) -> None:

@@ -67,6 +67,9 @@ def test_a_reply_that_says_nothing_usable_is_told(reply: str, said: str) -> None
 def test_replies_are_found_in_what_llms_wrap_around_them() -> None:
     fenced = 'Sure!\n```json\n{"steps": ["a"], "answer": "b"}\n```'
     assert read_rationale(fenced) == Explanation(steps=("a",), answer="b")
+    formula = r'{"steps": ["\(x\) is \underline{5}", "\u0041\n"], "answer": "\\boxed"}'
+    assert read_rationale(formula).steps == ("\\(x\\) is \\underline{5}", "A\n")
+    assert read_rationale(formula).answer == "\\boxed"
     with pytest.raises(BadReply, match="no answer"):
         read_revision('{"flaw": null}', Explanation(steps=("a",), answer=None))
 

@@ -4,7 +4,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from elad.records import Annotation, Attempt, Part, Record
-from elad.teacher import BadReply, Desk, Request
+from elad.teacher import BadReply, Declined, Desk, Request
+from elad.teacher.messages import again_request
 
 
 class Bought(Record):
@@ -16,7 +17,7 @@ class Bought(Record):
 
 
 class Annotator(Part):
-    """What the student learns from: one call a question. Override `annotate` where a method needs more."""
+    """What the student learns from: a call a question, or two. Override `annotate` where a method needs more."""
 
     @abstractmethod
     def request(self, attempt: Attempt, max_output_tokens: int) -> Request:
@@ -27,20 +28,26 @@ class Annotator(Part):
         """The annotation in a reply. Raises BadReply."""
 
     def annotate(self, desk: Desk, round: int, attempts: Sequence[Attempt], audited: frozenset[str]) -> Bought:
-        """Ask about each attempt, and read what came back."""
-        replies = desk.ask(
-            round, [(attempt.question.id, self.request(attempt, desk.max_output_tokens)) for attempt in attempts]
-        )
-        annotations: list[Annotation] = []
+        """Ask about each attempt, and read what came back; what can't be read is asked once more, with the reason."""
+        asked = [(attempt, self.request(attempt, desk.max_output_tokens)) for attempt in attempts]
+        annotations: dict[str, Annotation] = {}
         unusable: dict[str, str] = {}
         unasked: list[str] = []
-        for attempt, (call, reply) in zip(attempts, replies, strict=True):
-            id = attempt.question.id
-            if reply is None:
-                unasked.append(id)
-                continue
-            try:
-                annotations.append(self.read(attempt, reply, call, id in audited))
-            except BadReply as error:
-                unusable[id] = str(error)
-        return Bought(annotations=tuple(annotations), unusable=unusable, unasked=tuple(unasked))
+        for last in (False, True):
+            again: list[tuple[Attempt, Request]] = []
+            replies = desk.ask(round, [(attempt.question.id, request) for attempt, request in asked])
+            for (attempt, request), (call, reply) in zip(asked, replies, strict=True):
+                id = attempt.question.id
+                if reply is None:
+                    unasked += [] if last else [id]  # its first reply stays what it was: unusable
+                    continue
+                try:
+                    annotations[id] = self.read(attempt, reply, call, id in audited)
+                    unusable.pop(id, None)
+                except BadReply as error:
+                    unusable[id] = str(error)
+                    if not isinstance(error, Declined):
+                        again.append((attempt, again_request(request, reply, error)))
+            asked = again
+        ordered = [annotations[attempt.question.id] for attempt in attempts if attempt.question.id in annotations]
+        return Bought(annotations=tuple(ordered), unusable=unusable, unasked=tuple(unasked))

@@ -2,9 +2,9 @@
 
 from elad.teacher.desk import Desk
 from elad.teacher.endpoint import Endpoint
-from elad.teacher.messages import BadReply, Request
+from elad.teacher.messages import BadReply, Declined, Request
 from elad.teacher.recorded import Recorded
 from elad.teacher.solver import Solver
 from elad.teacher.teacher import Reply, Teacher
 
-__all__ = ["BadReply", "Desk", "Endpoint", "Recorded", "Reply", "Request", "Solver", "Teacher"]
+__all__ = ["BadReply", "Declined", "Desk", "Endpoint", "Recorded", "Reply", "Request", "Solver", "Teacher"]

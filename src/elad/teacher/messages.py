@@ -10,6 +10,7 @@ reconstruction of ELAD's explanation revision; its prompts are not public.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -34,6 +35,9 @@ N is the number of the first flawed step, or one more than the last step's numbe
 the answer does not follow. `why` says what is wrong in a few words. `steps` replace the flawed step and all after it;
 never repeat the steps before it. Keep to the student's wording.
 If the question can't be answered, reply {"unusable": "why"} instead."""
+
+_ESCAPE = re.compile(r"""\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?""")
+"""A backslash, with what JSON lets follow it."""
 
 R = TypeVar("R", bound=Record)
 
@@ -69,6 +73,10 @@ class BadReply(Exception):
     """A reply that holds no usable answer, and why; the raw text stays in the ledger."""
 
 
+class Declined(BadReply):
+    """The teacher says itself that the question can't be answered."""
+
+
 class _Written(Record):
     steps: tuple[str, ...]
     answer: str
@@ -91,6 +99,15 @@ def revise_request(attempt: Attempt, max_output_tokens: int) -> Request:
     steps = {str(number): step for number, step in enumerate(attempt.explanation.steps, start=1)}
     content = {**_asked(attempt.question), "steps": steps, "answer": attempt.explanation.answer}
     return _request(REVISE, content, max_output_tokens)
+
+
+def again_request(request: Request, reply: str, error: BadReply) -> Request:
+    """Ask once more, with what was wrong with the reply."""
+    more = (
+        Message(role="assistant", content=reply),
+        Message(role="user", content=f"That can't be used: {error}. Reply with one JSON object and nothing else."),
+    )
+    return request.model_copy(update={"messages": (*request.messages, *more)})
 
 
 def read_rationale(reply: str) -> Explanation:
@@ -128,14 +145,22 @@ def _request(system: str, content: Mapping[str, Any], max_output_tokens: int) ->
     return Request(messages=(Message(role="system", content=system), user), max_output_tokens=max_output_tokens)
 
 
-def _parsed(reply: str, kind: type[R]) -> R:
-    start, stop = reply.find("{"), reply.rfind("}")
+def _loaded(said: str) -> Any:
+    """JSON, also where backslashes of formulas stand in it that JSON does not know, as in `\\(x\\)`."""
     try:
-        content = json.loads(reply[start : stop + 1])
+        return json.loads(said)
+    except ValueError:
+        return json.loads(_ESCAPE.sub(lambda found: found[0] if found[1] else "\\\\", said))
+
+
+def _parsed(reply: str, kind: type[R]) -> R:
+    said = reply[reply.find("{") : reply.rfind("}") + 1]
+    try:
+        content = _loaded(said)
     except ValueError as error:
         raise BadReply(f"the reply is not JSON ({error})") from error
     if isinstance(content, dict) and "unusable" in content:
-        raise BadReply(str(content["unusable"]))
+        raise Declined(str(content["unusable"]))
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -39,7 +39,7 @@ class Recorded(Teacher):
 
     async def ask(self, request: Request) -> Reply:
         """The record of the question, whole or from the student's first departure on."""
-        asked = json.loads(request.messages[-1].content)
+        asked = json.loads(request.messages[1].content)
         record = self._records.get(_key(asked["question"], tuple(asked.get("choices", ()))))
         if record is None:
             content: dict[str, Any] = {"unusable": "no recorded rationale"}

@@ -34,7 +34,7 @@ class Solver(Teacher):
     async def ask(self, request: Request) -> Reply:
         """Solve, or check and repair; `{"unusable": ...}` for a question that is not of this world."""
         await asyncio.sleep(self.latency)
-        asked = json.loads(request.messages[-1].content)
+        asked = json.loads(request.messages[1].content)
         rng = random.Random(request.key(self.identity()))
         errs = rng.random() < self.error_rate
         try:
