@@ -47,6 +47,11 @@ def test_a_call_that_just_fits_is_admitted_and_the_next_is_not() -> None:
 def test_money_is_exact() -> None:
     price = Price(input=Decimal("0.1"), output=Decimal("0.2"))
     assert price.of(Usage(calls=3, input_tokens=1, output_tokens=1)) == Decimal("0.0000003")
+    read_before = Usage(calls=1, input_tokens=10, output_tokens=1, cached_tokens=8)
+    assert price.of(read_before) == Decimal("0.0000012")
+    assert price.model_copy(update={"cached": Decimal("0.01")}).of(read_before) == Decimal("0.00000048")
+    with pytest.raises(ValidationError, match="can't cost more"):
+        Price(input=Decimal(1), output=Decimal(1), cached=Decimal(2))
 
 
 def test_a_resumed_budget_goes_on_from_what_was_spent() -> None:

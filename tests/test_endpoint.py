@@ -1,18 +1,25 @@
 """A paid teacher behind a real socket: what fails for now is tried again, nothing is paid twice, nothing leaks."""
 
 import asyncio
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from elad.errors import TeacherError, TeacherRefuses
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
-from elad.teacher import retry
+from elad.teacher import retry, throttle
 from tests.endpoint import FAULTS, KEY, SolverEndpoint
+from tests.models import chat_student
 from tests.runs import contents, small_recipe
 
 
@@ -154,6 +161,42 @@ def test_what_is_not_told_to_have_cost_costs_its_bound(
     assert spent(tmp_path / "untold").input_tokens > spent(tmp_path / "told").input_tokens
 
 
+def test_as_many_calls_are_under_way_as_are_borne(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that bears 20 at a time: it is found from below, and held to from above."""
+    monkeypatch.setattr(throttle, "_PAUSE", 0.0)
+    gate = throttle.Throttle(64)
+    at_a_time: list[int] = []
+    refused = 0
+    for _ in range(300):
+        most = int(gate.limit)
+        at_a_time.append(most)
+        with ExitStack() as calls:
+            for _ in range(most):
+                calls.enter_context(gate)
+            for number in range(most):
+                if number < 20:
+                    gate.went_well()
+                else:
+                    refused += 1
+                    gate.was_too_much()
+    assert at_a_time[0] == 8, "it begins low"
+    assert 20 < max(at_a_time) <= 22, "finds out"
+    assert refused < 50, "is seldom refused"
+    assert sum(at_a_time) / len(at_a_time) > 16, "and keeps the line busy"
+
+
+def test_a_limit_that_is_not_filled_is_not_raised() -> None:
+    gate = throttle.Throttle(64)
+    for _ in range(100):
+        with gate:
+            gate.went_well()
+    assert gate.limit == 8
+    for _ in range(100):
+        gate.was_too_much()
+    assert gate.limit == 6, "calls that were under way together are refused together"
+    assert throttle.Throttle(2).limit == 2
+
+
 def test_the_time_that_it_asks_for_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
@@ -173,3 +216,57 @@ def test_an_endpoint_that_is_not_there_is_told(minimal_student: Path, tmp_path: 
     gone = {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
     with pytest.raises(TeacherError, match=r"teacher.base_url: http://127.0.0.1:9/v1 can't be reached"):
         distil(small_recipe(minimal_student, teacher=gone), tmp_path)
+
+
+@pytest.mark.slow
+def test_another_projects_server_is_asked_and_told_what_it_cost(
+    minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`transformers serve` with an untrained model: what it says is nonsense, what it counts is not."""
+    for needed in ("fastapi", "uvicorn"):
+        pytest.importorskip(needed, reason="transformers serve needs transformers[serving]")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    model = str(chat_student(tmp_path / "model", ["How many wheels have three cars?"] * 20))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", model, "--port", str(port)]
+    with (
+        open(tmp_path / "log", "wb") as log,
+        subprocess.Popen([*command, "--device", "cpu"], stdout=log, stderr=log) as server,
+    ):
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(f"{url}/health", server)
+            teacher = {
+                "kind": "openai",
+                "model": model,
+                "base_url": f"{url}/v1",
+                "reply": "text",
+                "limit": "max_tokens",
+            }
+            recipe = small_recipe(
+                minimal_student,
+                teacher={**teacher, "max_output_tokens": 20},
+                budget={"tokens": 100_000},
+                stop=[{"kind": "budget", "rounds": 1}],
+            )
+            distil(recipe, tmp_path / "run")
+        finally:
+            server.terminate()
+    with Ledger(tmp_path / "run", read_only=True) as ledger:
+        assert ledger.counts()["unusable"] == 3
+        cost = ledger.spent()
+    assert cost.calls == 6
+    assert 0 < cost.output_tokens <= 6 * 20
+    assert cost.input_tokens > 500
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(240):
+        assert server.poll() is None, "the server ended"
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(url).status_code == 200:
+                return
+        time.sleep(0.5)
+    raise AssertionError("the server did not start")

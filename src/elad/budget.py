@@ -14,17 +14,19 @@ _MILLION = Decimal(1_000_000)
 
 
 class Usage(Record):
-    """Calls and tokens, spent or about to be."""
+    """Calls and tokens, spent or about to be; `cached_tokens` of the input are what an endpoint had read before."""
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             calls=self.calls + other.calls,
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
         )
 
     @property
@@ -34,14 +36,26 @@ class Usage(Record):
 
 
 class Price(Record):
-    """What a million tokens cost, by class, in the currency of the budget."""
+    """What a million tokens cost, by class, in the currency of the budget.
+
+    `cached`: of input that the endpoint had read before, never dearer than other input; None: the same.
+    """
 
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
+    cached: Decimal | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _cached_is_not_dearer(self) -> Self:
+        if self.cached is not None and self.cached > self.input:
+            raise ValueError("cached: input that was read before can't cost more than other input")
+        return self
 
     def of(self, usage: Usage) -> Decimal:
         """The price of a usage, exact."""
-        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / _MILLION
+        cached = self.input if self.cached is None else self.cached
+        fresh = usage.input_tokens - usage.cached_tokens
+        return (fresh * self.input + usage.cached_tokens * cached + usage.output_tokens * self.output) / _MILLION
 
 
 class Caps(Record):

@@ -177,7 +177,8 @@ def _told(score: Score, interval: tuple[float, float]) -> dict[str, Any]:
 
 def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:
     money = {"money": str(price.of(usage))} if price else {}
-    return {**usage.model_dump(), "tokens": usage.tokens, **money}
+    told = usage.model_dump(exclude=None if usage.cached_tokens else {"cached_tokens"})
+    return {**told, "tokens": usage.tokens, **money}
 
 
 def said(spent: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ class Desk:
                     continue
                 bound = self.teacher.bound(request)
                 # a call under way may settle below its bound and make room
-                while under_way and (len(under_way) >= self.teacher.concurrency or not self._budget.fits(bound)):
+                while under_way and (len(under_way) >= self.teacher.at_a_time or not self._budget.fits(bound)):
                     done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()

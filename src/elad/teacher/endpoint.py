@@ -18,6 +18,7 @@ from elad.errors import TeacherError, TeacherRefuses
 from elad.teacher.messages import Request
 from elad.teacher.retry import Refused, Retry
 from elad.teacher.teacher import Reply, Teacher
+from elad.teacher.throttle import Throttle
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -29,7 +30,8 @@ class Endpoint(Teacher):
 
     `reply`: how JSON is asked for; `text` where the endpoint knows no `response_format`. `limit`: what it calls the
     cap on a reply's tokens. `temperature`, `seed` and `reasoning_effort` are sent where they are set. `timeout`:
-    seconds for one try. What fails for now is tried `tries` times, with at most two minutes between tries.
+    seconds for one try. What fails for now is tried `tries` times, with at most two minutes between tries. Up to
+    `concurrency` calls are under way at a time, fewer where the endpoint says that these are too many.
     """
 
     kind: Literal["openai"] = "openai"
@@ -47,11 +49,17 @@ class Endpoint(Teacher):
     metered: ClassVar[bool] = True
 
     _client: httpx2.AsyncClient | None = PrivateAttr(None)
+    _throttle: Throttle | None = PrivateAttr(None)
 
     @property
     def url(self) -> str:
         """Where it is asked."""
         return (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).rstrip("/")
+
+    @property
+    def at_a_time(self) -> int:
+        """As many calls as the endpoint has borne of late."""
+        return int(self._throttle.limit) if self._throttle else self.concurrency
 
     def ready(self) -> None:
         """Ask, for free, whether the endpoint is there and takes the key. Raises TeacherError."""
@@ -77,28 +85,39 @@ class Endpoint(Teacher):
         """Connections for as many calls as are under way at a time."""
         limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
         async with httpx2.AsyncClient(timeout=self.timeout, limits=limits) as client:
-            self._client = client
+            self._client, self._throttle = client, Throttle(self.concurrency)
             try:
                 yield
             finally:
-                self._client = None
+                self._client = self._throttle = None
 
     async def ask(self, request: Request) -> Reply:
         """Ask once, and again where it failed for now. Raises TeacherError where it will not answer anything."""
-        assert self._client, "asked within a session"
-        body = self._body(request)
+        assert self._throttle, "asked within a session"
         retry = Retry(self.tries)
         while True:
             try:
-                said = await self._client.post(f"{self.url}/chat/completions", json=body, headers=self._headers())
-                reply = self._read(said, request)
+                with self._throttle:
+                    return await self._try(request, self._throttle)
             except (httpx2.TransportError, Refused) as error:
                 if not await retry.again(error):
                     raise TeacherError(
                         f"{self.url} did not answer in {self.tries} tries (last: {_brief(error)}). {_HANDS_OFF}"
                     ) from error
-            else:
-                return reply
+
+    async def _try(self, request: Request, throttle: Throttle) -> Reply:
+        assert self._client, "asked within a session"
+        said = await self._client.post(
+            f"{self.url}/chat/completions", json=self._body(request), headers=self._headers()
+        )
+        try:
+            reply = self._read(said, request)
+        except Refused as error:
+            if error.too_many:
+                throttle.was_too_much()
+            raise
+        throttle.went_well()
+        return reply
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = {
@@ -123,7 +142,11 @@ class Endpoint(Teacher):
         if said.status_code in (408, 409, 429) or said.status_code >= 500:
             if "insufficient_quota" in said.text:
                 raise self._refused(said)
-            raise Refused(f"status {said.status_code}", said.headers.get("retry-after"))
+            raise Refused(
+                f"status {said.status_code}",
+                said.headers.get("retry-after"),
+                too_many=said.status_code in (429, 503),
+            )
         if said.status_code in (400, 422) and any(word in said.text for word in ("context_length", "content_filter")):
             return _unusable(_told(said), Usage(calls=1))
         if said.status_code != 200:
@@ -143,7 +166,13 @@ class Endpoint(Teacher):
         """What a call cost; what is not told costs what it may at most."""
         if not told:
             return self.bound(request)
-        return Usage(calls=1, input_tokens=told["prompt_tokens"], output_tokens=told["completion_tokens"])
+        details = told.get("prompt_tokens_details") or {}
+        return Usage(
+            calls=1,
+            input_tokens=told["prompt_tokens"],
+            output_tokens=told["completion_tokens"],
+            cached_tokens=details.get("cached_tokens") or 0,
+        )
 
     def _refused(self, said: httpx2.Response) -> TeacherRefuses:
         return TeacherRefuses(f"{self.url} refuses (status {said.status_code}: {_told(said)}). {_HANDS_OFF}")

@@ -8,11 +8,15 @@ _FIRST, _LONGEST = 0.5, 120.0
 
 
 class Refused(Exception):
-    """An answer that another try may better; `after`: what a Retry-After header says."""
+    """An answer that another try may better; `after`: what a Retry-After header says.
 
-    def __init__(self, why: str, after: str | None = None) -> None:
+    `too_many`: whether it is because there are too many calls.
+    """
+
+    def __init__(self, why: str, after: str | None = None, *, too_many: bool = False) -> None:
         super().__init__(why)
         self.after = after
+        self.too_many = too_many
 
 
 class Retry:

@@ -45,6 +45,11 @@ class Teacher(Part):
     async def ask(self, request: Request) -> Reply:
         """Answer one request. Raises TeacherError when the teacher can't be asked at all."""
 
+    @property
+    def at_a_time(self) -> int:
+        """How many calls may be under way now."""
+        return self.concurrency
+
     def identity(self) -> dict[str, Any]:
         """What makes two teachers give different answers; part of every call's key."""
         return self.model_dump(mode="json", exclude={"name", "price", "max_output_tokens", "concurrency"})

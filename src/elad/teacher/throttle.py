@@ -1,0 +1,41 @@
+"""As many calls at a time as an endpoint bears: one more for every round of them that went well, fewer when told so.
+
+Additive increase, multiplicative decrease, as networks share a line (Chiu and Jain 1989).
+"""
+
+import time
+
+_START = 8
+"""Calls at a time to begin with."""
+
+_LESS = 0.75
+_PAUSE = 1.0
+"""Seconds in which a limit is lowered once: calls that were under way together are refused together."""
+
+
+class Throttle:
+    """How many calls there may be at a time: `limit`, at most `most`. `under_way`: how many there are."""
+
+    def __init__(self, most: int) -> None:
+        self.limit = float(min(most, _START))
+        self.under_way = 0
+        self._most = most
+        self._lowered = -_PAUSE
+
+    def __enter__(self) -> None:
+        self.under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.under_way -= 1
+
+    def went_well(self) -> None:
+        """A call was answered. Whether one more would be, only a limit that is filled can tell."""
+        if self.under_way >= int(self.limit):
+            self.limit = min(float(self._most), self.limit + 1 / self.limit)
+
+    def was_too_much(self) -> None:
+        """A call was refused because there are too many."""
+        now = time.monotonic()
+        if now - self._lowered >= _PAUSE:
+            self._lowered = now
+            self.limit = max(1.0, self.limit * _LESS)
