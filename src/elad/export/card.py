@@ -105,12 +105,12 @@ def _teacher(recipe: Recipe) -> str:
 def _usage(recipe: Recipe, student: Written) -> str:
     layout = recipe.student.layout
     kind = "Seq2SeqLM" if student.seq2seq else "CausalLM"
-    library, loader = (
-        ("peft", f"AutoPeftModelFor{kind}") if student.adapter else ("transformers", f"AutoModelFor{kind}")
-    )
+    loader = f"AutoPeftModelFor{kind}" if student.adapter else f"AutoModelFor{kind}"
+    imports = [f"from transformers import {loader}, AutoTokenizer"]
+    if student.adapter:
+        imports = [f"from peft import {loader}", "from transformers import AutoTokenizer"]
     lines = [
-        f"from {library} import {loader}",
-        "from transformers import AutoTokenizer",
+        *imports,
         "",
         f'model = {loader}.from_pretrained(".")',
         'tokenizer = AutoTokenizer.from_pretrained(".")',
