@@ -27,6 +27,7 @@ class SolverEndpoint:
         self.share = share
         self.seed = seed
         self.always: tuple[int, dict[str, Any]] | None = None
+        self.in_turn: list[tuple[int, str]] = []
         self.without_usage = False
         self.babbles = 0
         self.tries: Counter[str] = Counter()
@@ -63,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._tell(200, {"data": []}) if self._known() else self._tell(401, {"error": {"message": "no such key"}})
+        self._tell(200, {"data": []}) if self._known() else self._tell(401, self._no_such_key())
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -71,7 +72,11 @@ class _Handler(BaseHTTPRequestHandler):
         endpoint.bodies.append(body)
         name = hashlib.sha256(json.dumps(body["messages"]).encode()).hexdigest()
         if not self._known():
-            return self._tell(401, {"error": {"message": "no such key"}})
+            return self._tell(401, self._no_such_key())
+        if endpoint.in_turn:
+            endpoint.tries[name] += 1
+            status, said = endpoint.in_turn.pop(0)
+            return self._tell(status, {"error": {"message": said}})
         if endpoint.always:
             endpoint.tries[name] += 1
             return self._tell(*endpoint.always)
@@ -81,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._answer(body)
         endpoint.billed[name] += 1
         return self._tell(200, answer)
+
+    def _no_such_key(self) -> dict[str, Any]:
+        return {"error": {"message": f"no such key: {self.headers.get('Authorization')}"}}
 
     def _known(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {KEY}"

@@ -70,6 +70,8 @@ def test_replies_are_found_in_what_llms_wrap_around_them() -> None:
     formula = r'{"steps": ["\(x\) is \underline{5}", "\u0041\n"], "answer": "\\boxed"}'
     assert read_rationale(formula).steps == ("\\(x\\) is \\underline{5}", "A\n")
     assert read_rationale(formula).answer == "\\boxed"
+    command = r'<think>{so}</think>{"steps": ["\frac{1}{2} \times 3 \neq \beta\ntwo"], "answer": "\\theta"}'
+    assert read_rationale(command) == Explanation(steps=("\\frac{1}{2} \\times 3 \\neq \\beta\ntwo",), answer="\\theta")
     with pytest.raises(BadReply, match="no answer"):
         read_revision('{"flaw": null}', Explanation(steps=("a",), answer=None))
 

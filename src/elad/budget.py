@@ -16,10 +16,10 @@ _MILLION = Decimal(1_000_000)
 class Usage(Record):
     """Calls and tokens, spent or about to be; `cached_tokens` of the input are what an endpoint had read before."""
 
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
+    calls: int = Field(0, ge=0)
+    input_tokens: int = Field(0, ge=0)
+    output_tokens: int = Field(0, ge=0)
+    cached_tokens: int = Field(0, ge=0)
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(

@@ -48,6 +48,8 @@ class Annotator(Part):
                     unusable[id] = str(error)
                     if not isinstance(error, Declined):
                         again.append((attempt, again_request(request, reply, error)))
+            if not again:
+                break
             asked = again
         ordered = [annotations[attempt.question.id] for attempt in attempts if attempt.question.id in annotations]
         return Bought(annotations=tuple(ordered), unusable=unusable, unasked=tuple(unasked))

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 
 from elad.budget import Budget, Caps, Usage
-from elad.errors import TeacherRefuses
+from elad.errors import TeacherError, TeacherRefuses
 from elad.ledger import Ledger
 from elad.progress import track
 from elad.teacher.messages import Request
@@ -53,19 +53,18 @@ class Desk:
                 bound = self.teacher.bound(request)
                 # a call under way may settle below its bound and make room
                 while under_way and (len(under_way) >= self.teacher.at_a_time or not self._budget.fits(bound)):
-                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
+                    under_way = await _when_some_are_done(under_way)
                 if not self._budget.reserve(key, bound):
                     break
                 self._ledger.open_call(key, round, question, request.model_dump_json(), bound)
                 under_way.add(asyncio.create_task(self._call(key, request)))
-        finally:
+            while under_way:
+                under_way = await _when_some_are_done(under_way)
+        except BaseException:
+            self.teacher.stop()
             # answers that are on their way are paid for: wait for them whatever happened
-            outcomes = await asyncio.gather(*under_way, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+            await asyncio.gather(*under_way, return_exceptions=True)
+            raise
 
     async def _call(self, key: str, request: Request) -> None:
         try:
@@ -75,3 +74,16 @@ class Desk:
             raise
         self._ledger.settle_call(key, reply.text, reply.usage)
         self._budget.settle(key, reply.usage)
+        if reply.usage.output_tokens > request.max_output_tokens:
+            raise TeacherError(
+                f"a reply has {reply.usage.output_tokens} tokens where at most {request.max_output_tokens} were asked "
+                "for, so that no budget could be held: see teacher.limit for how the endpoint names that cap."
+            )
+
+
+async def _when_some_are_done(calls: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """The calls that are left when some have ended. Raises what one of these raised."""
+    done, left = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    if failed := [error for task in done if (error := task.exception())]:
+        raise failed[0]
+    return left

@@ -4,8 +4,10 @@ Only fields that such endpoints take widely are sent; what differs between them 
 read from the environment when a call is made and is kept nowhere.
 """
 
+import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Literal
@@ -22,6 +24,11 @@ from elad.teacher.throttle import Throttle
 
 _OPENAI = "https://api.openai.com/v1"
 
+_OF_THE_QUESTION = re.compile(
+    r"context[_ ](length|size|window)|exceed_context|too long|content_(filter|policy)|content management", re.IGNORECASE
+)
+"""What endpoints say where it is the question that they can't take."""
+
 _HANDS_OFF = "Nothing that was answered is lost: mend that, and the same command goes on."
 
 
@@ -30,7 +37,7 @@ class Endpoint(Teacher):
 
     `reply`: how JSON is asked for; `text` where the endpoint knows no `response_format`. `limit`: what it calls the
     cap on a reply's tokens. `temperature`, `seed` and `reasoning_effort` are sent where they are set. `timeout`:
-    seconds for one try. What fails for now is tried `tries` times, with at most two minutes between tries. Up to
+    seconds for one try. What fails for now is tried `tries` times, over some five minutes. Up to
     `concurrency` calls are under way at a time, fewer where the endpoint says that these are too many.
     """
 
@@ -44,12 +51,13 @@ class Endpoint(Teacher):
     seed: int | None = None
     reasoning_effort: str | None = None
     timeout: float = Field(120.0, gt=0)
-    tries: int = Field(8, gt=0)
+    tries: int = Field(12, gt=0)
 
     metered: ClassVar[bool] = True
 
     _client: httpx2.AsyncClient | None = PrivateAttr(None)
     _throttle: Throttle | None = PrivateAttr(None)
+    _stopped: asyncio.Event | None = PrivateAttr(None)
 
     @property
     def url(self) -> str:
@@ -65,8 +73,9 @@ class Endpoint(Teacher):
         """Ask, for free, whether the endpoint is there and takes the key. Raises TeacherError."""
         try:
             said = httpx2.get(f"{self.url}/models", headers=self._headers(), timeout=min(self.timeout, 30.0))
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise TeacherError(f"teacher.base_url: {self.url} can't be reached ({_brief(error)}).") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, ImportError, ValueError, OSError) as error:
+            told = self._clean(_brief(error))
+            raise TeacherRefuses(f"teacher.base_url: {self.url} can't be reached ({told}).") from None
         if said.status_code in (401, 403):
             raise self._refused(said)
 
@@ -84,40 +93,58 @@ class Endpoint(Teacher):
     async def session(self) -> AsyncIterator[None]:
         """Connections for as many calls as are under way at a time."""
         limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
-        async with httpx2.AsyncClient(timeout=self.timeout, limits=limits) as client:
-            self._client, self._throttle = client, Throttle(self.concurrency)
+        try:
+            client = httpx2.AsyncClient(timeout=self.timeout, limits=limits)
+        except (ImportError, ValueError, OSError) as error:  # what proxies and certificates of the environment raise
+            raise TeacherRefuses(f"no connection can be made with this environment ({_brief(error)}).") from error
+        async with client:
+            self._client, self._stopped = client, asyncio.Event()
+            self._throttle = self._throttle or Throttle(self.concurrency)
             try:
                 yield
             finally:
-                self._client = self._throttle = None
+                self._client = self._stopped = None
+
+    def stop(self) -> None:
+        """No call is to be tried again."""
+        if self._stopped:
+            self._stopped.set()
 
     async def ask(self, request: Request) -> Reply:
-        """Ask once, and again where it failed for now. Raises TeacherError where it will not answer anything."""
+        """Ask once, and again where it failed for now.
+
+        Raises TeacherRefuses where it will not answer anything and billed nothing, TeacherError where it may have.
+        """
         assert self._throttle, "asked within a session"
-        retry = Retry(self.tries)
+        assert self._stopped
+        retry, uncertain = Retry(self.tries, self._stopped), False
         while True:
             try:
-                with self._throttle:
-                    return await self._try(request, self._throttle)
-            except (httpx2.TransportError, Refused) as error:
+                with self._throttle as filled:
+                    reply = await self._try(request)
+                if filled:
+                    self._throttle.went_well()
+            except TeacherRefuses as error:
+                raise TeacherError(str(error)) if uncertain else error from error
+            except (httpx2.RequestError, TimeoutError, Refused) as error:
+                if isinstance(error, Refused) and error.too_many:
+                    self._throttle.was_too_much()
+                uncertain = uncertain or _may_have_been_billed(error)
                 if not await retry.again(error):
-                    raise TeacherError(
-                        f"{self.url} did not answer in {self.tries} tries (last: {_brief(error)}). {_HANDS_OFF}"
-                    ) from error
+                    kind = TeacherError if uncertain else TeacherRefuses
+                    raise kind(
+                        self._clean(f"{self.url} did not answer (last: {_brief(error)}). {_HANDS_OFF}")
+                    ) from None
+            else:
+                return reply
 
-    async def _try(self, request: Request, throttle: Throttle) -> Reply:
+    async def _try(self, request: Request) -> Reply:
         assert self._client, "asked within a session"
-        said = await self._client.post(
-            f"{self.url}/chat/completions", json=self._body(request), headers=self._headers()
-        )
-        try:
-            reply = self._read(said, request)
-        except Refused as error:
-            if error.too_many:
-                throttle.was_too_much()
-            raise
-        throttle.went_well()
-        return reply
+        async with asyncio.timeout(self.timeout):
+            said = await self._client.post(
+                f"{self.url}/chat/completions", json=self._body(request), headers=self._headers()
+            )
+        return self._read(said, request)
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = {
@@ -131,51 +158,80 @@ class Endpoint(Teacher):
         }
         return {name: value for name, value in body.items() if value is not None}
 
-    def _headers(self) -> dict[str, str]:
-        key = os.environ.get(self.key_from)
-        if key is None and self.url == _OPENAI:
+    def _key(self) -> str | None:
+        key = os.environ.get(self.key_from, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise TeacherRefuses(f"{self.key_from} in the environment is no key: it holds characters that none has.")
+        if not key and self.url == _OPENAI:
             raise TeacherRefuses(f"there is no key: set {self.key_from} in the environment, or name teacher.base_url.")
+        return key or None
+
+    def _headers(self) -> dict[str, str]:
+        key = self._key()
         return {"Authorization": f"Bearer {key}"} if key else {}
 
+    def _clean(self, told: str) -> str:
+        """What is told, without the key, should an endpoint repeat it."""
+        key = self._key()
+        return told.replace(key, "(the key)") if key else told
+
     def _read(self, said: httpx2.Response, request: Request) -> Reply:
-        """The reply in an answer. Raises Refused where another try may help, TeacherError where none does."""
+        """The reply in an answer. Raises Refused where another try may help, TeacherRefuses where none does."""
         if said.status_code in (408, 409, 429) or said.status_code >= 500:
             if "insufficient_quota" in said.text:
                 raise self._refused(said)
             raise Refused(
-                f"status {said.status_code}",
-                said.headers.get("retry-after"),
-                too_many=said.status_code in (429, 503),
+                f"status {said.status_code}", said.headers.get("retry-after"), too_many=said.status_code in (429, 503)
             )
-        if said.status_code in (400, 422) and any(word in said.text for word in ("context_length", "content_filter")):
-            return _unusable(_told(said), Usage(calls=1))
+        if said.status_code in (400, 413, 422) and _OF_THE_QUESTION.search(said.text):
+            return _unusable(self._clean(_told(said)), Usage(calls=1))
         if said.status_code != 200:
             raise self._refused(said)
         try:
             content = said.json()
             choice = content["choices"][0]
-            text = choice["message"].get("content") or ""
-            usage = self._usage(content.get("usage"), request)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise Refused(f"an answer that is none: {said.text[:80]!r}") from error
-        if not text.strip():
-            return _unusable(f"the reply is empty (it ended by {choice.get('finish_reason')})", usage)
-        return Reply(text=text, usage=usage)
+            message = choice["message"]
+            text = _text(message.get("content"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise Refused(f"an answer that is none: {said.text[:80]!r}", uncertain=True) from error
+        usage = self._usage(content.get("usage"), request)
+        if text.strip():
+            return Reply(text=text, usage=usage)
+        why = message.get("refusal") or f"the reply is empty (it ended by {choice.get('finish_reason')})"
+        return _unusable(self._clean(str(why)), usage)
 
     def _usage(self, told: Any, request: Request) -> Usage:
-        """What a call cost; what is not told costs what it may at most."""
-        if not told:
+        """What a call cost; where that is not told, or makes no sense, it cost what it may at most."""
+        try:
+            cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+            return Usage(
+                calls=1,
+                input_tokens=told["prompt_tokens"],
+                output_tokens=told["completion_tokens"],
+                cached_tokens=min(cached, told["prompt_tokens"]),
+            )
+        except (ValueError, LookupError, TypeError, AttributeError):
             return self.bound(request)
-        details = told.get("prompt_tokens_details") or {}
-        return Usage(
-            calls=1,
-            input_tokens=told["prompt_tokens"],
-            output_tokens=told["completion_tokens"],
-            cached_tokens=details.get("cached_tokens") or 0,
-        )
 
     def _refused(self, said: httpx2.Response) -> TeacherRefuses:
-        return TeacherRefuses(f"{self.url} refuses (status {said.status_code}: {_told(said)}). {_HANDS_OFF}")
+        told = self._clean(_told(said))
+        return TeacherRefuses(f"{self.url} refuses (status {said.status_code}: {told}). {_HANDS_OFF}")
+
+
+def _may_have_been_billed(error: Exception) -> bool:
+    """Whether a request may have been worked on though no answer came of it."""
+    if isinstance(error, Refused):
+        return error.uncertain
+    return not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError)
+
+
+def _text(content: Any) -> str:
+    """What a message says, whole or in parts. Raises TypeError where it is neither."""
+    if isinstance(content, list):
+        content = "".join(part.get("text") or "" for part in content)
+    if not isinstance(content, str | None):
+        raise TypeError("no text")
+    return (content or "").encode("utf-8", "replace").decode()
 
 
 def _unusable(why: str, usage: Usage) -> Reply:

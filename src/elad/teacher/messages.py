@@ -39,6 +39,9 @@ If the question can't be answered, reply {"unusable": "why"} instead."""
 _ESCAPE = re.compile(r"""\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?""")
 """A backslash, with what JSON lets follow it."""
 
+_COMMAND = re.compile(r"(?<!\\)\\(?=[bf][a-zA-Z]{2}|(?:times|text|theta|tan|tau|neq|nabla|rho|right)(?![a-z]))")
+"""The backslash of a formula's command that JSON would take for a line break, a tab and their like."""
+
 R = TypeVar("R", bound=Record)
 
 
@@ -146,23 +149,24 @@ def _request(system: str, content: Mapping[str, Any], max_output_tokens: int) ->
 
 
 def _loaded(said: str) -> Any:
-    """JSON, also where backslashes of formulas stand in it that JSON does not know, as in `\\(x\\)`."""
+    r"""JSON, also where formulas stand in it with single backslashes, as in `\(\frac{1}{2}\)`."""
+    said = _COMMAND.sub(r"\\\\", said)
     try:
         return json.loads(said)
     except ValueError:
-        return json.loads(_ESCAPE.sub(lambda found: found[0] if found[1] else "\\\\", said))
+        return json.loads(_ESCAPE.sub(lambda found: found[0] if found[1] else r"\\", said))
 
 
 def _parsed(reply: str, kind: type[R]) -> R:
-    said = reply[reply.find("{") : reply.rfind("}") + 1]
+    said = reply.rpartition("</think>")[2]
     try:
-        content = _loaded(said)
-    except ValueError as error:
-        raise BadReply(f"the reply is not JSON ({error})") from error
+        content = _loaded(said[said.find("{") : said.rfind("}") + 1])
+    except (ValueError, RecursionError) as error:
+        raise BadReply("the reply is not JSON") from error
     if isinstance(content, dict) and "unusable" in content:
-        raise Declined(str(content["unusable"]))
+        raise Declined(str(content["unusable"]).encode("utf-8", "replace").decode())
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadReply(f"the reply's {'.'.join(map(str, first['loc']))!r}: {first['msg']}") from error
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise BadReply(f"the reply's {where!r} is missing or of another kind than asked for") from error

@@ -1,45 +1,62 @@
-"""Trying again: after the time that was asked for, else after a random time that doubles at most."""
+"""Trying again: not before the time that was asked for, and a random time later whose bound doubles."""
 
 import asyncio
 import random
+import time
+from email.utils import parsedate_to_datetime
 
-_FIRST, _LONGEST = 0.5, 120.0
-"""Seconds before the second try, and before any."""
+_FIRST, _LONGEST = 1.0, 120.0
+"""Bounds of the random time before the second try, and before any, in seconds."""
+
+_ASKED_AT_MOST = 3600.0
+"""Seconds that are waited for at most because an endpoint asks for them."""
 
 
 class Refused(Exception):
     """An answer that another try may better; `after`: what a Retry-After header says.
 
-    `too_many`: whether it is because there are too many calls.
+    `too_many`: whether it is because there are too many calls. `uncertain`: whether it may have been billed.
     """
 
-    def __init__(self, why: str, after: str | None = None, *, too_many: bool = False) -> None:
+    def __init__(self, why: str, after: str | None = None, *, too_many: bool = False, uncertain: bool = False) -> None:
         super().__init__(why)
         self.after = after
         self.too_many = too_many
+        self.uncertain = uncertain
 
 
 class Retry:
-    """So many tries of one call."""
+    """So many tries of one call, until `stopped` is set."""
 
-    def __init__(self, tries: int) -> None:
+    def __init__(self, tries: int, stopped: asyncio.Event) -> None:
         self._left = tries
         self._most = _FIRST
+        self._stopped = stopped
 
     async def again(self, error: Exception) -> bool:
-        """Wait for the next try; False when none is left. Waits are drawn from nothing to twice the last bound."""
+        """Wait for the next try; False when there is to be none."""
         self._left -= 1
-        if self._left <= 0:
+        if self._left <= 0 or self._stopped.is_set():
             return False
-        asked = _seconds(error.after) if isinstance(error, Refused) else None
-        await asyncio.sleep(min(asked, _LONGEST) if asked is not None else random.uniform(0, self._most))
+        asked = _seconds(error.after) if isinstance(error, Refused) else 0.0
+        wait = asked + random.uniform(0, self._most)
         self._most = min(2 * self._most, _LONGEST)
-        return True
+        try:
+            await asyncio.wait_for(self._stopped.wait(), wait)
+        except TimeoutError:
+            return True
+        return False
 
 
-def _seconds(after: str | None) -> float | None:
-    """A Retry-After in seconds; None where there is none, or it is a date."""
+def _seconds(after: str | None) -> float:
+    """A Retry-After, in seconds or as a date; nothing where it is neither."""
+    if after is None:
+        return 0.0
     try:
-        return max(0.0, float(after)) if after is not None else None
+        asked = float(after)
     except ValueError:
-        return None
+        try:
+            asked = parsedate_to_datetime(after).timestamp() - time.time()
+        except ValueError:
+            return 0.0
+    return min(max(0.0, asked), _ASKED_AT_MOST)

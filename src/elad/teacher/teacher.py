@@ -41,6 +41,9 @@ class Teacher(Part):
         """What holds while it is asked: connections, where there are any."""
         yield
 
+    def stop(self) -> None:
+        """No call is to be tried again: what is on its way is waited for, and that is all."""
+
     @abstractmethod
     async def ask(self, request: Request) -> Reply:
         """Answer one request. Raises TeacherError when the teacher can't be asked at all."""

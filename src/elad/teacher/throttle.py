@@ -22,16 +22,17 @@ class Throttle:
         self._most = most
         self._lowered = -_PAUSE
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> bool:
+        """Whether the limit is filled by this call: only then its success tells that one more may be borne."""
         self.under_way += 1
+        return self.under_way >= int(self.limit)
 
     def __exit__(self, *_: object) -> None:
         self.under_way -= 1
 
     def went_well(self) -> None:
-        """A call was answered. Whether one more would be, only a limit that is filled can tell."""
-        if self.under_way >= int(self.limit):
-            self.limit = min(float(self._most), self.limit + 1 / self.limit)
+        """A call that filled the limit was answered."""
+        self.limit = min(float(self._most), self.limit + 1 / self.limit)
 
     def was_too_much(self) -> None:
         """A call was refused because there are too many."""
