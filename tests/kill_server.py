@@ -12,12 +12,12 @@ import signal
 import sys
 from pathlib import Path
 
-import accelerate  # noqa: F401
 import peft  # noqa: F401
 import torch
 import transformers  # noqa: F401
 from transformers import LlamaForCausalLM  # noqa: F401
 
+import elad.fit.fit  # noqa: F401
 from elad import loop
 from elad.errors import EladError, Interrupted
 from elad.ledger import Ledger

@@ -100,7 +100,7 @@ def test_the_code_of_the_card_fits_the_student(name: str, tmp_path: Path) -> Non
     else:
         chat_student(tmp_path / "base", ["How many wheels have three cars?"])
     out = exported(finished(tmp_path / "run", str(tmp_path / "base")), tmp_path / "out")
-    assert run_code(out) is not None
+    run_code(out)
 
 
 def run_code(out: Path) -> str:

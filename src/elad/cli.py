@@ -70,13 +70,14 @@ def run(
 @app.command()
 def status(folder: RunFolder, as_json: AsJson = False) -> None:
     """Say where a run stands."""
+    from elad.report import states
+
     told = _summary(folder)
     if as_json:
         _print_json(told)
         return
     _print_table(told)
-    states = ", ".join(f"{count} {state}" for state, count in sorted(told["questions"].items()))
-    _print(f"stopped: {told['stopped'] or 'not yet'}\nquestions: {states}")
+    _print(f"stopped: {told['stopped'] or 'not yet'}\nquestions: {states(told)}")
 
 
 @app.command()

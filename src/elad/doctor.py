@@ -93,19 +93,16 @@ def _questions(about: str, source: Any) -> tuple[list[Question], Finding]:
 
 
 def _fits(chosen: Recipe, student: "Student", asked: list[Question]) -> Iterator[Finding]:
-    from elad.fit.estimate import training
-    from elad.fit.optimiser import precision
     from elad.student.memory import rows_that_fit
 
     model = student.model
     weights = sum(parameter.numel() for parameter in model.parameters())
-    has = device(model.device.type)
     turns = "through its chat template" if student.prompts.chats else "by a plain prompt"
     yield Finding(
         "student", "ok", f"{chosen.student.model}: {weights / 1e6:,.1f}M weights on {model.device.type}, asked {turns}"
     )
-    if chosen.student.served and not shutil.which(chosen.student.served.command.split()[0]):
-        command = chosen.student.served.command.split()[0]
+    command = chosen.student.served.command.split()[0] if chosen.student.served else None
+    if command and not shutil.which(command):
         yield Finding("student.served", "mend", f"there is no command {command!r}; install it or name its path")
     if not asked:
         return
@@ -117,21 +114,28 @@ def _fits(chosen: Recipe, student: "Student", asked: list[Question]) -> Iterator
     rows = rows_that_fit(model, longest + 2 * student.most)
     yield Finding("scoring", "ok", f"{rows} texts at a time (the longest prompt has {longest} tokens)")
     yield _tried("training", lambda: chosen.train.fits(student), "this student can be trained so")
-    if not isinstance(chosen.train, Sft):
-        return
-    how = chosen.train
-    half = precision(how.optimiser, model.device).itemsize == 2
-    estimate = training(model, how.optimiser, how.lora, how.frozen, half=half)
-    size, tokens = how.optimiser.batch, longest + student.most
-    fitting = estimate.texts(has.memory, tokens)
+    if isinstance(chosen.train, Sft):
+        yield _training_memory(chosen.train, student, longest + student.most)
+
+
+def _training_memory(how: Sft, student: "Student", tokens: int) -> Finding:
+    """Whether batches of texts of so many tokens fit."""
+    from elad.fit.estimate import training
+    from elad.fit.optimiser import precision
+
+    has = device(student.model.device.type)
+    half = precision(how.optimiser, student.model.device).itemsize == 2
+    estimate = training(student.model, how.optimiser, how.lora, how.frozen, half=half)
+    size, fitting = how.optimiser.batch, estimate.texts(has.memory, tokens)
     needed = f"about {size_of(int(estimate.fixed))}, and {size_of(int(estimate.a_token * tokens))} a text"
     if fitting >= size:
-        yield Finding("training memory", "ok", f"{needed}; batches of up to {fitting} texts fit, {size} are asked for")
-    elif fitting:
+        told = f"{needed}; batches of up to {fitting} texts fit, {size} are asked for"
+        return Finding("training memory", "ok", told)
+    if fitting:
         parts = math.ceil(size * how.optimiser.accumulate / fitting)
         told = f"{needed}: batches of {size} won't fit, {fitting} will. "
         told += f"Set train.optimiser.batch={fitting} and train.optimiser.accumulate={parts}."
-        yield Finding("training memory", "mend", told)
     else:
         hint = "a smaller student" if how.lora else "train.lora={rank: 16}, or a smaller student"
-        yield Finding("training memory", "mend", f"{needed}: {size_of(has.memory)} are not enough. Try {hint}.")
+        told = f"{needed}: {size_of(has.memory)} are not enough. Try {hint}."
+    return Finding("training memory", "mend", told)

@@ -57,3 +57,8 @@ class Interrupted(BaseException):
     """The user asked to stop (Ctrl-C). A `BaseException`, so that no handler takes it for a failure."""
 
     exit_code: ClassVar[int] = 130
+
+
+def reason_of(error: BaseException) -> str:
+    """What somebody else's error says, in a line; its name where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

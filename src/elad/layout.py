@@ -102,6 +102,10 @@ class Layout(Record):
     def _mark_is_plain_to_see(self) -> Self:
         if len(self._mark) < 2:
             raise ValueError(f"answer: {self._mark!r} could begin any line; put more before {{answer}}")
+        return self
+
+    @model_validator(mode="after")
+    def _template_is_for_a_chat(self) -> Self:
         if self.template and self.chat is False:
             raise ValueError("template: it is for students that chat; leave it or `chat: false` out")
         return self
@@ -121,11 +125,8 @@ def _key_of(answer: str) -> str | None:
         fields = json.loads(answer)
     except ValueError:
         return None
-    return (
-        next((name for name, value in fields.items() if value == "{answer}"), None)
-        if isinstance(fields, dict)
-        else None
-    )
+    named = fields.items() if isinstance(fields, dict) else ()
+    return next((name for name, value in named if value == "{answer}"), None)
 
 
 def _value(line: str, key: str) -> str | None:

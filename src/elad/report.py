@@ -57,7 +57,6 @@ def annotations(ledger: Ledger) -> list[Annotation]:
 
 def markdown(told: dict[str, Any]) -> str:
     """The summary as Markdown, for a file or a pull request."""
-    states = ", ".join(f"{count} {state}" for state, count in sorted(told["questions"].items()))
     lines = [
         f"# {told['name']}",
         "",
@@ -66,7 +65,7 @@ def markdown(told: dict[str, Any]) -> str:
         f"- stopped: {told['stopped'] or 'not yet'}",
         f"- spent: {said(told['spent'])}",
         f"- budget: {said(told['budget'])}",
-        f"- questions: {states}",
+        f"- questions: {states(told)}",
         f"- student now: `{told['result']}`",
         "",
         *grid(*table(told)),
@@ -90,6 +89,11 @@ def markdown(told: dict[str, Any]) -> str:
         lines += ["", f"Set aside, of {told['questions']['unusable']} the first:", ""]
         lines += [f"- {row['row']}: {row['reason']}" for row in told["set_aside"][:10]]
     return "\n".join(lines) + "\n"
+
+
+def states(told: dict[str, Any]) -> str:
+    """How many questions are in which state: `9 annotated, 4 held out`."""
+    return ", ".join(f"{count} {state}" for state, count in sorted(told["questions"].items()))
 
 
 def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

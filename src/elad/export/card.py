@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from elad.ledger import Ledger
 from elad.recipe import Recipe
 from elad.records import Question
-from elad.report import domains, grid, said, shares, summary, table
+from elad.report import domains, grid, said, shares, states, summary, table
 
 
 class Written(NamedTuple):
@@ -46,7 +46,7 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
             "",
             f"- spent: {said(told['spent'])}, of a budget of {said(told['budget'])}",
             f"- stopped: {told['stopped'] or 'not yet; this is the student of its last finished round'}",
-            f"- questions: {_source(recipe.pool)}; {_states(told)}",
+            f"- questions: {_source(recipe.pool)}; {states(told)}",
             f"- held out: {_source(recipe.held_out)}",
             "",
             *grid(*table(told)),
@@ -126,10 +126,10 @@ def _usage(recipe: Recipe, student: Written) -> str:
         lines += [f'ids = tokenizer({asked}, return_tensors="pt")["input_ids"]']
     greedily = "do_sample=False, num_beams=1, repetition_penalty=1.0" if student.adapter else ""
     how = ", ".join(filter(None, [f"max_new_tokens={recipe.student.max_tokens}", greedily]))
-    said = "said[0]" if student.seq2seq else "said[0, ids.shape[1] :]"
+    reply = "said[0]" if student.seq2seq else "said[0, ids.shape[1] :]"
     lines += [
         f"said = model.generate(input_ids=ids, {how})",
-        f"print(tokenizer.decode({said}, skip_special_tokens=True))",
+        f"print(tokenizer.decode({reply}, skip_special_tokens=True))",
     ]
     return "\n".join(lines)
 
@@ -137,10 +137,6 @@ def _usage(recipe: Recipe, student: Written) -> str:
 def _source(source: Any) -> str:
     path = getattr(source, "path", None)
     return f"`{path}`" if path else f"the built-in `{source.kind}` world"
-
-
-def _states(told: dict[str, Any]) -> str:
-    return ", ".join(f"{count} {state}" for state, count in sorted(told["questions"].items()))
 
 
 def _agreement(told: dict[str, Any]) -> str:

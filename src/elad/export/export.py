@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from elad.errors import InputError, RunFolderError, StorageError
+from elad.errors import InputError, RunFolderError, StorageError, reason_of
 from elad.export import annotations
 from elad.export.card import Written, card
 from elad.ledger import Ledger
@@ -79,10 +79,9 @@ def push(folder: Path, repo: str, *, public: bool = False) -> str:
         address = hub.create_repo(repo, private=not public)
         hub.upload_folder(repo_id=repo, folder_path=folder)
     except Exception as error:  # the hub's own, its HTTP library's, the system's
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         private = "" if public else " --private"
         raise InputError(
-            f"--push-to-hub {repo}: {reason} The export itself is whole, at {folder}: mend that (`hf auth login` for a "
-            f"token), and upload it with `hf upload {repo} {folder}{private}`."
+            f"--push-to-hub {repo}: {reason_of(error)} The export itself is whole, at {folder}: mend that (`hf "
+            f"auth login` for a token), and upload it with `hf upload {repo} {folder}{private}`."
         ) from error
     return str(address)

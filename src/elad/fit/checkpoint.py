@@ -34,8 +34,8 @@ class Checkpoint:
             return None
         try:
             with safe_open(self._file, framework="pt") as kept:
-                about = kept.metadata()
-                if about["key"] != self._key:
+                about = kept.metadata() or {}
+                if about.get("key") != self._key:
                     return None
                 held = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
         except (SafetensorError, OSError):  # not a whole file: the training begins anew

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from elad.errors import InputError
+from elad.errors import InputError, reason_of
 from elad.records import Record
 
 SETTINGS = "adapter_config.json"
@@ -84,8 +84,7 @@ def with_adapter(model: Any, folder: Path) -> Any:
     try:
         return peft.PeftModel.from_pretrained(model, folder, is_trainable=True)
     except Exception as error:  # a damaged file can raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"the low-rank updates at {folder} do not fit beside student.model ({reason}). Put back the model that "
-            "they were learnt beside."
+            f"the low-rank updates at {folder} do not fit beside student.model ({reason_of(error)}). Put back the "
+            "model that they were learnt beside."
         ) from error

@@ -14,7 +14,7 @@ class Prompts:
 
     def __init__(self, tokenizer: Any, layout: Layout) -> None:
         tokenizer.chat_template = layout.template or tokenizer.chat_template
-        self.layout = layout
+        self._layout = layout
         self.chats: bool = bool(tokenizer.chat_template) if layout.chat == "auto" else layout.chat
         self._tokenizer = tokenizer
         if self.chats and not tokenizer.chat_template:
@@ -22,12 +22,12 @@ class Prompts:
 
     def of(self, question: Question) -> str:
         """What is read of a question, up to where its explanation begins."""
-        return self._templated(question) if self.chats else self.layout.asked(question)
+        return self._templated(question) if self.chats else self._layout.asked(question)
 
     @cached_property
     def alone(self) -> str:
         """The same without the question."""
-        return self._templated(None) if self.chats else self.layout.alone()
+        return self._templated(None) if self.chats else self._layout.alone()
 
     def ids(self, prompt: str) -> list[int]:
         """The tokens of a prompt; a chat template has its own beginning."""
@@ -39,7 +39,7 @@ class Prompts:
         return digest(str(self._tokenizer.chat_template)) if self.chats else None
 
     def _templated(self, question: Question | None) -> str:
-        turns = self.layout.turns(question)
+        turns = self._layout.turns(question)
         try:
             return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         except Exception as error:  # a template may refuse a turn, in words of its own

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elad.errors import InputError, StorageError
+from elad.errors import InputError, StorageError, reason_of
 from elad.student.lora import holds_adapter, is_adapted, settings_of
 
 
@@ -28,10 +28,9 @@ def load(where: Path | str) -> tuple[Any, Any]:
             # half precision would lose the small updates of training
             model, about = loader.from_pretrained(where, dtype=torch.float32, output_loading_info=True)
     except Exception as error:  # a damaged file can raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"student.model: {str(where)!r} can't be loaded as a language model ({reason}). Expected: `tiny`, a "
-            f"Hugging Face model directory, or a hub id. Where there is no hub: fetch it elsewhere (`hf download "
+            f"student.model: {str(where)!r} can't be loaded as a language model ({reason_of(error)}). Expected: `tiny`, "
+            "a Hugging Face model directory, or a hub id. Where there is no hub: fetch it elsewhere (`hf download "
             f"{where} --local-dir FOLDER`), and run with student.model=FOLDER."
         ) from error
     if absent := sorted(about["missing_keys"]):

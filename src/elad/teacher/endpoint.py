@@ -125,7 +125,9 @@ class Endpoint(Teacher):
                 if filled:
                     self._throttle.went_well()
             except TeacherRefuses as error:
-                raise TeacherError(str(error)) if uncertain else error from error
+                if uncertain:
+                    raise TeacherError(str(error)) from error
+                raise
             except (httpx2.RequestError, TimeoutError, Refused) as error:
                 if isinstance(error, Refused) and error.too_many:
                     self._throttle.was_too_much()
