@@ -29,9 +29,9 @@ def load(where: Path | str) -> tuple[Any, Any]:
             model, about = loader.from_pretrained(where, dtype=torch.float32, output_loading_info=True)
     except Exception as error:  # a damaged file can raise anything
         raise InputError(
-            f"student.model: {str(where)!r} can't be loaded as a language model ({reason_of(error)}). Expected: `tiny`, "
-            "a Hugging Face model directory, or a hub id. Where there is no hub: fetch it elsewhere (`hf download "
-            f"{where} --local-dir FOLDER`), and run with student.model=FOLDER."
+            f"student.model: {str(where)!r} can't be loaded as a language model ({reason_of(error)}). Expected: "
+            "`tiny`, a Hugging Face model directory, or a hub id. Where there is no hub: fetch it elsewhere (`hf "
+            f"download {where} --local-dir FOLDER`), and run with student.model=FOLDER."
         ) from error
     if absent := sorted(about["missing_keys"]):
         raise InputError(f"student.model: {str(where)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all")
