@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import torch
 from elad.recipe import Recipe
 from elad.student import tiny
 from tests.runs import small_recipe
+
+os.environ["ELAD_ANSWERS"] = "off"  # every test buys its own
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 A process of its own, so that the heavy imports are paid for once and no thread is running when it forks.
 
-    -> {"folder": "/tmp/x", "student": "/tmp/s", "kill_at": 7, "signal": "KILL"}
+    -> {"folder": "/tmp/x", "student": "/tmp/s", "kill_at": 7, "signal": "KILL", "changes": {}}
     <- {"status": -9, "asked": ["5f0c..."]}
 """
 
@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import peft  # noqa: F401
 import torch
 import transformers  # noqa: F401
@@ -22,24 +24,38 @@ from elad import loop
 from elad.errors import EladError, Interrupted
 from elad.ledger import Ledger
 from elad.progress import shown
-from elad.teacher import Reply, Request, Solver
+from elad.teacher import Endpoint, Reply, Request, Solver
 from tests.runs import small_recipe
 
 
-def child(job: dict[str, object], told: int) -> int:
-    """Run the recipe, signalling ourselves right before the n-th commit; tells each call as it is asked."""
+def child(job: dict[str, Any], told: int) -> int:
+    """Run the recipe, signalling ourselves at the n-th instant; tells each call as it is asked.
+
+    Instants are before each commit, and before and after each request to a paid teacher.
+    """
     torch.set_num_threads(1)
     loop._PIECE = 4  # so that a round's attempts are kept in two pieces
-    writes = 0
+    instants = 0
     commit = Ledger.commit
     ask = Solver.ask
+    send = Endpoint.send
+
+    def pass_instant() -> None:
+        nonlocal instants
+        instants += 1
+        if instants == job["kill_at"]:
+            os.kill(os.getpid(), getattr(signal, f"SIG{job['signal']}"))
 
     def counted_commit(ledger: Ledger) -> None:
-        nonlocal writes
-        writes += 1
-        if writes == job["kill_at"]:
-            os.kill(os.getpid(), getattr(signal, f"SIG{job['signal']}"))
+        pass_instant()
         commit(ledger)
+
+    async def counted_send(endpoint: Endpoint, *what: Any, **how: Any) -> httpx2.Response:
+        pass_instant()
+        try:
+            return await send(endpoint, *what, **how)
+        finally:
+            pass_instant()
 
     async def told_ask(solver: Solver, request: Request) -> Reply:
         os.write(told, (request.key(solver.identity()) + "\n").encode())
@@ -47,9 +63,10 @@ def child(job: dict[str, object], told: int) -> int:
 
     Ledger.commit = counted_commit  # type: ignore[method-assign, assignment]
     Solver.ask = told_ask  # type: ignore[method-assign, assignment]
+    Endpoint.send = counted_send  # type: ignore[method-assign, assignment]
     try:
         with shown(None):
-            loop.distil(small_recipe(Path(str(job["student"]))), Path(str(job["folder"])))
+            loop.distil(small_recipe(Path(job["student"]), **job["changes"]), Path(job["folder"]))
     except (EladError, Interrupted) as error:
         return error.exit_code
     return 0

@@ -34,26 +34,31 @@ class KillServer:
             text=True,
         )
 
-    def run(self, folder: Path, kill_at: int = 0, signal: str = "KILL") -> dict[str, Any]:
-        """Run the small recipe in a child; returns its exit status and the calls that it asked."""
+    def run(self, folder: Path, kill_at: int = 0, signal: str = "KILL", **changes: Any) -> dict[str, Any]:
+        """Run the small recipe, changed, in a child; returns its exit status and the calls that it asked."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        job = {"folder": str(folder), "student": str(self.student), "kill_at": kill_at, "signal": signal}
+        how = {"kill_at": kill_at, "signal": signal, "changes": changes}
+        job = {"folder": str(folder), "student": str(self.student), **how}
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
         told: dict[str, Any] = json.loads(self.process.stdout.readline())
         return told
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def server(minimal_student: Path) -> Iterator[KillServer]:
     server = KillServer(minimal_student)
     yield server
-    assert server.process.stdin is not None
-    server.process.stdin.close()
-    server.process.wait()
-    assert server.process.stdout is not None
-    server.process.stdout.close()
+    server.close()
 
 
 @pytest.fixture(scope="module")

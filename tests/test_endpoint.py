@@ -19,7 +19,7 @@ from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
 from elad.teacher import retry, throttle
-from tests.endpoint import FAULTS, KEY, SolverEndpoint
+from tests.endpoint import FAULTS, KEY, UNCERTAIN, SolverEndpoint
 from tests.models import chat_student
 from tests.runs import contents, small_recipe
 
@@ -39,22 +39,35 @@ def paid(student: Path, endpoint: SolverEndpoint, **teacher: Any) -> Recipe:
 
 def spent(folder: Path) -> Any:
     with Ledger(folder, read_only=True) as ledger:
-        return ledger.spent()
+        return ledger.calls.spent()
 
 
-def test_with_half_of_the_tries_failing_a_run_comes_to_the_same(
+def without_lost(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """A ledger but for the tries that broke off, so that nobody knows whether they were billed."""
+    kept = contents(folder)
+    return {**kept, "calls": [row for row in kept["calls"] if "lost" not in row]}
+
+
+def test_with_a_third_of_the_tries_failing_a_run_comes_to_the_same(
     endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
 ) -> None:
-    recipe = paid(minimal_student, endpoint)
+    recipe = paid(minimal_student, endpoint, timeout=1.5)
     distil(recipe, tmp_path / "well")
-    bought, endpoint.share = dict(endpoint.billed), 0.5
-    for seed in range(3):
+    bought, endpoint.share = dict(endpoint.billed), 0.3
+    failed: set[str] = set()
+    for seed in range(6):
         endpoint.billed.clear()
+        endpoint.failed.clear()
         endpoint.seed = seed
-        distil(recipe, tmp_path / f"ill {seed}")
-        assert contents(tmp_path / f"ill {seed}") == contents(tmp_path / "well")
+        folder = tmp_path / f"ill {seed}"
+        distil(recipe, folder)
+        assert without_lost(folder) == contents(tmp_path / "well")
         assert dict(endpoint.billed) == bought, "every answer is paid for once"
-    assert set(endpoint.failed) == set(FAULTS), "all that can fail did"
+        with Ledger(folder, read_only=True) as ledger:
+            lost = ledger.calls.spent(outcomes=("lost",)).calls
+        assert lost == sum(endpoint.failed[fault] for fault in UNCERTAIN), "what may have been billed is counted"
+        failed |= set(endpoint.failed)
+    assert failed == set(FAULTS), "all that can fail did"
     assert set(bought.values()) == {1}
     solver = small_recipe(
         minimal_student, budget={"tokens": 100_000}, teacher={"kind": "solver", "world": "arithmetic"}
@@ -68,6 +81,7 @@ def test_only_what_endpoints_take_widely_is_sent(
 ) -> None:
     distil(paid(minimal_student, endpoint), tmp_path / "plain")
     assert set(endpoint.bodies[0]) == {"model", "messages", "max_completion_tokens", "response_format"}
+    assert endpoint.bodies[0]["response_format"]["json_schema"]["strict"]
     endpoint.bodies.clear()
     told = {"reply": "text", "limit": "max_tokens", "temperature": 0.5, "seed": 3, "reasoning_effort": "low"}
     distil(paid(minimal_student, endpoint, **told), tmp_path / "other")
@@ -124,9 +138,9 @@ def test_an_endpoint_that_stays_ill_stops_the_run_and_costs_nothing(
 ) -> None:
     recipe = paid(minimal_student, endpoint, tries=3, concurrency=concurrency)
     endpoint.always = 503, {"error": {"message": "busy"}}
-    with pytest.raises(TeacherRefuses, match=r"did not answer \(last: Refused: status 503\)"):
+    with pytest.raises(TeacherError, match=r"most of the last calls came to nothing; the last: status 503"):
         distil(recipe, tmp_path)
-    assert sum(endpoint.tries.values()) <= 3 * min(3, concurrency)
+    assert sum(endpoint.tries.values()) <= 3 * max(2, min(3, concurrency))
     assert "Traceback" not in capfd.readouterr().err
     endpoint.always = None
     distil(recipe, tmp_path)
@@ -211,7 +225,7 @@ def test_a_question_that_it_can_not_take_is_unusable_and_the_run_goes_on(
     with Ledger(tmp_path, read_only=True) as ledger:
         assert ledger.counts()["unusable"] == 9
         assert all(said in reason for _, reason in ledger.unusable())
-        assert ledger.spent().tokens == 0
+        assert ledger.calls.spent().tokens == 0
 
 
 @pytest.mark.parametrize("babbles", [1, 2])
@@ -221,7 +235,7 @@ def test_what_can_not_be_read_is_asked_once_more_with_the_reason_and_kept(
     endpoint.babbles = babbles
     distil(paid(minimal_student, endpoint), tmp_path)
     with Ledger(tmp_path, read_only=True) as ledger:
-        counts, calls = ledger.counts(), ledger.spent().calls
+        counts, calls = ledger.counts(), ledger.calls.spent().calls
         reasons = {reason for _, reason in ledger.unusable()}
     assert calls == 18, "both replies are paid for, and kept"
     assert counts["annotated" if babbles == 1 else "unusable"] == 9
@@ -253,15 +267,14 @@ def test_as_many_calls_are_under_way_as_are_borne(monkeypatch: pytest.MonkeyPatc
         with ExitStack() as calls:
             filled = [calls.enter_context(gate) for _ in range(most)]
             assert filled == [False] * (most - 1) + [True]
-            for number in range(most):
-                if number < 20:
-                    gate.went_well()
-                else:
-                    refused += 1
-                    gate.was_too_much()
-    assert at_a_time[0] == 8, "it begins low"
-    assert 20 < max(at_a_time) <= 22, "finds out"
-    assert refused < 50, "is seldom refused"
+            for _ in range(min(most, 20)):
+                gate.went_well()
+            if most > 20:
+                refused += most - 20
+                gate.was_too_much()
+    assert at_a_time[:3] == [8, 16, 32], "it begins low and doubles"
+    assert 20 < max(at_a_time[4:]) <= 24, "finds out"
+    assert refused < 80, "is seldom refused"
     assert sum(at_a_time) / len(at_a_time) > 16, "and keeps the line busy"
 
 
@@ -271,7 +284,7 @@ def test_a_limit_that_is_not_filled_is_not_raised() -> None:
         assert not filled
     for _ in range(100):
         gate.was_too_much()
-    assert gate.limit == 6, "calls that were under way together are refused together"
+    assert gate.limit == 4, "calls that were under way together are refused together"
     assert throttle.Throttle(2).limit == 2
 
 
@@ -287,8 +300,8 @@ def test_the_time_that_it_asks_for_is_waited(monkeypatch: pytest.MonkeyPatch) ->
     tries = retry.Retry(6, asyncio.Event())
     soon = formatdate(time.time() + 30, usegmt=True)
     for after in ("7", "100000", None, soon, "soon"):
-        assert asyncio.run(tries.again(retry.Refused("busy", after)))
-    assert not asyncio.run(tries.again(retry.Refused("busy"))), "six tries are five waits"
+        assert asyncio.run(tries.again(retry.Failed("busy", after=retry.seconds(after))))
+    assert not asyncio.run(tries.again(retry.Failed("busy"))), "six tries are five waits"
     for seconds, least in zip(waited, (7, 3600, 0, 27, 0), strict=True):
         assert least <= seconds <= least + 20
 
@@ -337,7 +350,7 @@ def test_another_projects_server_is_asked_and_told_what_it_cost(
             server.terminate()
     with Ledger(tmp_path / "run", read_only=True) as ledger:
         assert ledger.counts()["unusable"] == 3
-        cost = ledger.spent()
+        cost = ledger.calls.spent()
     assert cost.calls == 6
     assert 0 < cost.output_tokens <= 6 * 20
     assert cost.input_tokens > 500

@@ -10,8 +10,8 @@ from elad.budget import Caps, Usage
 from elad.ledger import Ledger
 from elad.records import Attempt, Evidence, Explanation, Needs, Question
 from elad.student import Student
-from elad.teacher import BadReply, Desk, Recorded, Reply, Request, Solver
-from elad.teacher.messages import rationale_request, read_rationale, read_revision, revise_request
+from elad.teacher import Ask, BadReply, Desk, Recorded, Reply, Request, Solver
+from elad.teacher.replies import read_rationale, read_revision
 from elad.worlds import WORLDS, Arithmetic, Deduction, World
 
 SAID = Explanation(steps=("3 + 4 = 7.", "7 - 2 = 6."), answer="6")
@@ -19,6 +19,14 @@ SAID = Explanation(steps=("3 + 4 = 7.", "7 - 2 = 6."), answer="6")
 
 def attempt(question: Question, explanation: Explanation) -> Attempt:
     return Attempt(question=question, explanation=explanation, evidence=Evidence(steps=()))
+
+
+def rationale_request(question: Question, most: int) -> Request:
+    return Rationale().request(attempt(question, SAID), most)
+
+
+def revise_request(said: Attempt, most: int) -> Request:
+    return Revise().request(said, most)
 
 
 def ask(teacher: Solver | Recorded, request: Request) -> Reply:
@@ -29,18 +37,18 @@ def test_a_revision_keeps_the_prefix_and_says_who_wrote_what() -> None:
     question = Question(id="q", text="Mia has 3 coins. Mia finds 4. Mia loses 2. How many coins?")
     request = Revise().request(attempt(question, SAID), 100)
     reply = ask(Solver(world="arithmetic"), request)
-    annotation = Revise().read(attempt(question, SAID), reply.text, "key", True)
+    annotation = Revise().read(attempt(question, SAID), request, reply.raw)
     assert annotation.verdict.first_flaw == 1
     assert annotation.target == Explanation(steps=("3 + 4 = 7.", "7 - 2 = 5."), answer="5")
     assert annotation.authors == ("student", "teacher")
-    assert "3 + 4" not in reply.text, "accepted steps are not paid for again"
+    assert "3 + 4" not in reply.raw, "accepted steps are not paid for again"
 
 
 def test_an_accepted_explanation_is_kept_as_it_is() -> None:
     question = Question(id="q", text="Mia has 3 coins. Mia finds 4. How many coins?")
     said = Explanation(steps=("So Mia has 4 plus 3 = 7 coins",), answer="7")
-    reply = ask(Solver(world="arithmetic"), revise_request(attempt(question, said), 100))
-    annotation = Revise().read(attempt(question, said), reply.text, "key", False)
+    request = revise_request(attempt(question, said), 100)
+    annotation = Revise().read(attempt(question, said), request, ask(Solver(world="arithmetic"), request).raw)
     assert annotation.target == said
     assert annotation.authors == ("student",)
 
@@ -81,7 +89,7 @@ def test_question_and_student_text_are_data_whatever_they_say() -> None:
     question = Question(id="q", text="Mia has 3 coins. Mia finds 4. How many coins?")
     said = Explanation(steps=(evil,), answer=evil)
     reply = ask(Solver(world="arithmetic"), revise_request(attempt(question, said), 200))
-    assert read_revision(reply.text, said).verdict.first_flaw == 0
+    assert read_revision(reply.raw, said).verdict.first_flaw == 0
 
 
 @pytest.mark.parametrize("world", [Arithmetic(count=60), Deduction(count=60)], ids=lambda w: w.kind)
@@ -90,8 +98,8 @@ def test_the_solver_errs_as_often_as_it_is_told(world: World) -> None:
         teacher = Solver(world=world.kind, error_rate=rate)
         wrong = 0
         for question in world.questions():
-            said = read_rationale(ask(teacher, rationale_request(question, 400)).text)
-            again = read_rationale(ask(teacher, rationale_request(question, 400)).text)
+            said = read_rationale(ask(teacher, rationale_request(question, 400)).raw)
+            again = read_rationale(ask(teacher, rationale_request(question, 400)).raw)
             assert said == again, "which replies are wrong follows from the request"
             wrong += world.check(question.text, said).first_flaw is not None
         assert abs(wrong / 60 - rate) < 0.17
@@ -107,7 +115,7 @@ def test_a_solver_that_errs_still_replies_in_form(rate: float) -> None:
             Explanation(steps=(), answer=None),
         ):
             reply = ask(Solver(world="arithmetic", error_rate=rate), revise_request(attempt(question, said), 200))
-            revision = read_revision(reply.text, said)
+            revision = read_revision(reply.raw, said)
             judged = WORLDS["arithmetic"].check(question.text, said)
             if rate == 0:
                 assert revision.verdict == judged
@@ -121,13 +129,13 @@ def test_a_reply_longer_than_its_cap_is_cut_off_and_costs_the_cap() -> None:
     reply = ask(Solver(world="deduction"), rationale_request(question, 20))
     assert reply.usage.output_tokens == 20
     with pytest.raises(BadReply):
-        read_rationale(reply.text)
+        read_rationale(reply.raw)
 
 
 def test_a_question_of_another_world_is_unusable() -> None:
     reply = ask(Solver(world="deduction"), rationale_request(Question(id="q", text="Why?"), 100))
     with pytest.raises(BadReply, match="not a question of the deduction world"):
-        read_rationale(reply.text)
+        read_rationale(reply.raw)
 
 
 RECORD = {"question": "What is 3 + 4 - 2?", "steps": ["3 + 4 = 7.", "7 - 2 = 5."], "answer": "5"}
@@ -157,7 +165,7 @@ def test_a_recorded_teacher_compares(
     said = Explanation(steps=steps, answer=answer)
     question = Question(id="q", text="what is 3 + 4 - 2 ?")
     reply = ask(Recorded(path=record, accepts=accepts), revise_request(attempt(question, said), 100))
-    revision = read_revision(reply.text, said)
+    revision = read_revision(reply.raw, said)
     assert revision.verdict.first_flaw == flaw
     if flaw is not None:
         assert revision.explanation.answer == "5"
@@ -167,9 +175,9 @@ def test_a_recorded_teacher_compares(
 def test_a_recorded_teacher_replays_and_owns_up_to_gaps(record: Path) -> None:
     teacher = Recorded(path=record)
     known = ask(teacher, rationale_request(Question(id="q", text=str(RECORD["question"])), 100))
-    assert read_rationale(known.text).answer == "5"
+    assert read_rationale(known.raw).answer == "5"
     with pytest.raises(BadReply, match="no recorded rationale"):
-        read_rationale(ask(teacher, rationale_request(Question(id="q", text="What is 1?"), 100)).text)
+        read_rationale(ask(teacher, rationale_request(Question(id="q", text="What is 1?"), 100)).raw)
 
 
 class Counting(Solver):
@@ -189,34 +197,34 @@ class Counting(Solver):
 
 
 @pytest.fixture
-def requests() -> list[tuple[str, Request]]:
+def requests() -> list[Ask]:
     Counting.asked.clear()
     Counting.most = 0
-    return [(q.id, rationale_request(q, 60)) for q in Arithmetic(count=12, size="small").questions()]
+    return [Ask(q.id, rationale_request(q, 60), read_rationale) for q in Arithmetic(count=12, size="small").questions()]
 
 
-def test_what_was_answered_is_never_asked_again(tmp_path: Path, requests: list[tuple[str, Request]]) -> None:
+def test_what_was_answered_is_never_asked_again(tmp_path: Path, requests: list[Ask]) -> None:
     with Ledger(tmp_path) as ledger:
         first = Desk(Counting(world="arithmetic"), ledger, Caps(calls=50)).ask(1, requests)
     with Ledger(tmp_path) as ledger:
         desk = Desk(Counting(world="arithmetic", latency=0.001, concurrency=3), ledger, Caps(calls=12))
         assert desk.ask(7, requests[::-1] + requests) == first[::-1] + first
-        assert ledger.spent().calls == 12
+        assert ledger.calls.spent().calls == 12
     assert len(Counting.asked) == 12
 
 
-def test_concurrency_is_bounded_and_changes_nothing(tmp_path: Path, requests: list[tuple[str, Request]]) -> None:
+def test_concurrency_is_bounded_and_changes_nothing(tmp_path: Path, requests: list[Ask]) -> None:
     caps = Caps(calls=8)
     told = []
     for concurrency in (1, 5):
         with Ledger(tmp_path / str(concurrency)) as ledger:
             desk = Desk(Counting(world="arithmetic", latency=0.002, concurrency=concurrency), ledger, caps)
             told.append(desk.ask(1, requests))
-            assert ledger.spent().calls == 8
+            assert ledger.calls.spent().calls == 8
         assert Counting.most == concurrency
         Counting.most = 0
     assert told[0] == told[1], "the order of requests decides what the budget admits"
-    assert [reply is not None for _, reply in told[0]] == [True] * 8 + [False] * 4
+    assert [answer.said is not None for answer in told[0]] == [True] * 8 + [False] * 4
 
 
 class Metered(Counting):
@@ -227,17 +235,17 @@ class Metered(Counting):
 
 @pytest.mark.parametrize("teacher", [Counting(world="arithmetic"), Metered(world="arithmetic")])
 def test_a_call_that_was_cut_off_counts_where_it_may_have_been_billed(
-    tmp_path: Path, teacher: Counting, requests: list[tuple[str, Request]]
+    tmp_path: Path, teacher: Counting, requests: list[Ask]
 ) -> None:
     bound = Usage(calls=1, input_tokens=90, output_tokens=60)
-    key = requests[0][1].key(teacher.identity())
+    key = requests[0].request.key(teacher.identity())
     with Ledger(tmp_path) as ledger:
-        ledger.open_call(key, 1, requests[0][0], "{}", bound)  # and the process dies here
+        ledger.calls.open(key, 1, requests[0].question, "{}", bound)  # and the process dies here
     with Ledger(tmp_path) as ledger:
         desk = Desk(teacher, ledger, Caps(calls=50))
-        assert ledger.spent() == (bound if teacher.metered else Usage())
-        assert all(reply for _, reply in desk.ask(1, requests))
-        assert ledger.spent().calls == 12 + teacher.metered
+        assert ledger.calls.spent() == (bound.model_copy(update={"untold_calls": 1}) if teacher.metered else Usage())
+        assert all(answer.said for answer in desk.ask(1, requests))
+        assert ledger.calls.spent().calls == 12 + teacher.metered
 
 
 def test_a_key_is_its_content() -> None:
@@ -249,7 +257,8 @@ def test_a_key_is_its_content() -> None:
     moved = question.model_copy(update={"id": "elsewhere", "domain": "x", "answer": "0"})
     assert rationale_request(moved, 60).key(teacher.identity()) == key
     assert request.key(Solver(world="arithmetic", error_rate=0.1).identity()) != key
-    assert request.model_copy(update={"temperature": 1.0}).key(teacher.identity()) != key
+    assert request.model_copy(update={"sample": 1}).key(teacher.identity()) != key
+    assert request.model_copy(update={"form": {}}).key(teacher.identity()) != key
     assert rationale_request(question, 61).key(teacher.identity()) != key
 
 
@@ -262,5 +271,5 @@ def test_revising_costs_fewer_tokens_than_writing_afresh(tmp_path: Path, world: 
         with Ledger(tmp_path / annotator.kind) as ledger:
             desk = Desk(Solver.model_validate({"world": world.kind}), ledger, Caps(calls=100))
             assert len(annotator.annotate(desk, 1, attempts, frozenset()).annotations) == 80
-            spent[annotator.kind] = ledger.spent().output_tokens
+            spent[annotator.kind] = ledger.calls.spent().output_tokens
     assert spent["revise"] < spent["rationale"]

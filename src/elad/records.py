@@ -148,5 +148,5 @@ class Annotation(Record):
     verdict: Verdict
     target: Explanation
     authors: tuple[Author, ...]
-    audit: bool
-    calls: tuple[str, ...]
+    audit: bool = False
+    calls: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """Annotate: what does the student learn from, and at what price."""
 
 from elad.annotate.annotator import Annotator, Bought
+from elad.annotate.dialogue import Dialogue
 from elad.annotate.rationale import Rationale
 from elad.annotate.revise import Revise
 
-__all__ = ["Annotator", "Bought", "Rationale", "Revise"]
+__all__ = ["Annotator", "Bought", "Dialogue", "Rationale", "Revise"]

@@ -1,11 +1,16 @@
 """What every annotator does: turn attempts into annotations, at a teacher's price."""
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
+from pydantic import Field
+
+from elad.annotate.talk import Talk, hold
 from elad.records import Annotation, Attempt, Part, Record
-from elad.teacher import BadReply, Declined, Desk, Request
-from elad.teacher.messages import again_request
+from elad.teacher import Kept, Request
+from elad.teacher.prompts import prompt
 
 
 class Bought(Record):
@@ -17,39 +22,96 @@ class Bought(Record):
 
 
 class Annotator(Part):
-    """What the student learns from: a call a question, or two. Override `annotate` where a method needs more."""
+    """What the student learns from. Override `annotate` where a method needs more than talks with one teacher.
+
+    `prompt`: a shipped one, or a file. `votes`: for a teacher that errs, how many of its answers to one question are
+    asked for at most; no more are bought once a majority of so many agrees. What most of them say counts; of
+    equally many, the first.
+    """
+
+    prompt: str
+    votes: int = Field(1, gt=0)
+
+    reads_attempts: ClassVar[bool] = True
+    """Whether what the teacher is asked depends on what the student wrote."""
+
+    converses: ClassVar[bool] = False
+    """Whether the teacher is asked step by step."""
+
+    @property
+    def prompt_digest(self) -> str:
+        """SHA-256 of the prompt."""
+        return hashlib.sha256(prompt(self.prompt).encode()).hexdigest()
 
     @abstractmethod
     def request(self, attempt: Attempt, max_output_tokens: int) -> Request:
-        """What the teacher is asked about an attempt."""
+        """What the teacher is asked first about an attempt."""
 
     @abstractmethod
-    def read(self, attempt: Attempt, reply: str, call: str, audit: bool) -> Annotation:
-        """The annotation in a reply. Raises BadReply."""
+    def read(self, attempt: Attempt, request: Request, reply: str) -> Annotation | Request:
+        """The annotation in a reply to a request, or what is asked next. Raises BadReply."""
 
-    def annotate(self, desk: Desk, round: int, attempts: Sequence[Attempt], audited: frozenset[str]) -> Bought:
-        """Ask about each attempt, and read what came back; what can't be read is asked once more, with the reason."""
-        asked = [(attempt, self.request(attempt, desk.max_output_tokens)) for attempt in attempts]
-        annotations: dict[str, Annotation] = {}
+    @abstractmethod
+    def agree(self, one: Annotation, other: Annotation) -> bool:
+        """Whether two answers about an attempt say the same, where there are votes."""
+
+    @property
+    def first_votes(self) -> int:
+        """How many answers to a question are asked for at once: a majority, if they agree."""
+        return self.votes // 2 + 1
+
+    def most_calls(self, steps: int) -> int:
+        """How many calls an explanation of so many steps can take: each vote, and each again where it can't be read."""
+        return 2 * self.votes
+
+    def ready(self) -> None:
+        """Read the prompt. Raises InputError."""
+        prompt(self.prompt)
+
+    def annotate(self, teacher: Kept, round: int, attempts: Sequence[Attempt], audited: frozenset[str]) -> Bought:
+        """Talk with the teacher about each attempt, as often as votes are needed."""
+        talks: list[list[Talk]] = [[] for _ in attempts]
+        wanted = self.first_votes
+        while True:
+            new = []
+            for attempt, held in zip(attempts, talks, strict=True):
+                while len(held) < wanted and self._undecided(held):
+                    request = self.request(attempt, teacher.max_output_tokens)
+                    held.append(Talk(attempt, request.model_copy(update={"sample": len(held)}), self.read))
+                    new.append(held[-1])
+            hold(teacher, round, new)
+            wanted += 1
+            if wanted > self.votes:
+                break
+        return self._counted(attempts, talks, audited)
+
+    def _undecided(self, held: Sequence[Talk]) -> bool:
+        most = max((len(group) for group in self._groups(held)), default=0)
+        unheard = any(talk.annotation is None and talk.why is None and not talk.next for talk in held)
+        return most <= self.votes // 2 and not unheard
+
+    def _groups(self, held: Sequence[Talk]) -> list[list[Annotation]]:
+        """The answers, those together that say the same."""
+        groups: list[list[Annotation]] = []
+        for found in (talk.annotation for talk in held if talk.annotation):
+            same = next((group for group in groups if self.agree(group[0], found)), None)
+            if same is None:
+                groups.append([found])
+            else:
+                same.append(found)
+        return groups
+
+    def _counted(self, attempts: Sequence[Attempt], talks: Sequence[list[Talk]], audited: frozenset[str]) -> Bought:
+        annotations: list[Annotation] = []
         unusable: dict[str, str] = {}
         unasked: list[str] = []
-        for last in (False, True):
-            again: list[tuple[Attempt, Request]] = []
-            replies = desk.ask(round, [(attempt.question.id, request) for attempt, request in asked])
-            for (attempt, request), (call, reply) in zip(asked, replies, strict=True):
-                id = attempt.question.id
-                if reply is None:
-                    unasked += [] if last else [id]  # its first reply stays what it was: unusable
-                    continue
-                try:
-                    annotations[id] = self.read(attempt, reply, call, id in audited)
-                    unusable.pop(id, None)
-                except BadReply as error:
-                    unusable[id] = str(error)
-                    if not isinstance(error, Declined):
-                        again.append((attempt, again_request(request, reply, error)))
-            if not again:
-                break
-            asked = again
-        ordered = [annotations[attempt.question.id] for attempt in attempts if attempt.question.id in annotations]
-        return Bought(annotations=tuple(ordered), unusable=unusable, unasked=tuple(unasked))
+        for attempt, held in zip(attempts, talks, strict=True):
+            id = attempt.question.id
+            if groups := self._groups(held):
+                paid = {"audit": id in audited, "calls": tuple(call for talk in held for call in talk.calls)}
+                annotations.append(max(groups, key=len)[0].model_copy(update=paid))
+            elif why := next((talk.why for talk in held if talk.why), None):
+                unusable[id] = why
+            else:
+                unasked.append(id)
+        return Bought(annotations=tuple(annotations), unusable=unusable, unasked=tuple(unasked))

@@ -1,23 +1,28 @@
 """Annotate by a fresh rationale: the teacher writes its own explanation and does not see the student's."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from elad.annotate.annotator import Annotator
 from elad.answers import same_answer
 from elad.records import Annotation, Attempt, Verdict
-from elad.teacher.messages import Request, rationale_request, read_rationale
+from elad.teacher.messages import Request, rationale_request
+from elad.teacher.prompts import prompt
+from elad.teacher.replies import read_rationale
 
 
 class Rationale(Annotator):
     """The teacher never judges the student's steps, so its verdict is only whether the answers agree."""
 
     kind: Literal["rationale"] = "rationale"
+    prompt: str = "rationale-1"
+
+    reads_attempts: ClassVar[bool] = False
 
     def request(self, attempt: Attempt, max_output_tokens: int) -> Request:
         """The question alone."""
-        return rationale_request(attempt.question, max_output_tokens)
+        return rationale_request(prompt(self.prompt), attempt.question, max_output_tokens)
 
-    def read(self, attempt: Attempt, reply: str, call: str, audit: bool) -> Annotation:
+    def read(self, attempt: Attempt, request: Request, reply: str) -> Annotation:
         """The teacher's explanation, whole."""
         target = read_rationale(reply)
         said = attempt.explanation
@@ -29,6 +34,8 @@ class Rationale(Annotator):
             verdict=Verdict(first_flaw=flaw, why=why, of="answer"),
             target=target,
             authors=("teacher",) * len(target.steps),
-            audit=audit,
-            calls=(call,),
         )
+
+    def agree(self, one: Annotation, other: Annotation) -> bool:
+        """Whether their answers are the same."""
+        return same_answer(one.target.answer, other.target.answer, one.question)

@@ -8,30 +8,44 @@ from typing import Literal
 
 from elad.annotate.annotator import Annotator
 from elad.records import Annotation, Attempt
-from elad.teacher.messages import Request, read_revision, revise_request
+from elad.teacher.messages import Request, revise_request
+from elad.teacher.prompts import prompt
+from elad.teacher.replies import Revision, read_revision
 
 
 class Revise(Annotator):
     """The teacher finds the first flawed step and writes only what follows it."""
 
     kind: Literal["revise"] = "revise"
+    prompt: str = "revise-1"
 
     def request(self, attempt: Attempt, max_output_tokens: int) -> Request:
         """The question with the student's explanation."""
-        return revise_request(attempt, max_output_tokens)
+        return revise_request(prompt(self.prompt), attempt, max_output_tokens)
 
-    def read(self, attempt: Attempt, reply: str, call: str, audit: bool) -> Annotation:
+    def read(self, attempt: Attempt, request: Request, reply: str) -> Annotation:
         """The student's steps before the first flaw, and the teacher's from there on."""
-        revision = read_revision(reply, attempt.explanation)
-        flaw = revision.verdict.first_flaw
-        steps = len(revision.explanation.steps)
-        kept = steps if flaw is None else flaw
-        return Annotation(
-            question=attempt.question,
-            attempt=attempt.explanation,
-            verdict=revision.verdict,
-            target=revision.explanation,
-            authors=("student",) * kept + ("teacher",) * (steps - kept),
-            audit=audit,
-            calls=(call,),
-        )
+        return revised(attempt, read_revision(reply, attempt.explanation))
+
+    def agree(self, one: Annotation, other: Annotation) -> bool:
+        """Whether they see the same step as the first flawed one."""
+        return same_flaw(one, other)
+
+
+def same_flaw(one: Annotation, other: Annotation) -> bool:
+    """Whether two revisions see the same step as the first flawed one."""
+    return one.verdict.first_flaw == other.verdict.first_flaw
+
+
+def revised(attempt: Attempt, revision: Revision) -> Annotation:
+    """An attempt with the teacher's word on it."""
+    flaw = revision.verdict.first_flaw
+    steps = len(revision.explanation.steps)
+    kept = steps if flaw is None else flaw
+    return Annotation(
+        question=attempt.question,
+        attempt=attempt.explanation,
+        verdict=revision.verdict,
+        target=revision.explanation,
+        authors=("student",) * kept + ("teacher",) * (steps - kept),
+    )

@@ -1,7 +1,22 @@
 """The ledger: what must not be lost."""
 
 from elad.ledger.attempts import Attempts
-from elad.ledger.ledger import FILE, ROOM, VERSION, KeptCall, Ledger
+from elad.ledger.batches import Batch, Planned, Settled
+from elad.ledger.calls import Call, Calls, Outcome
+from elad.ledger.ledger import FILE, VERSION, Ledger
 from elad.ledger.questions import Admission, Move
 
-__all__ = ["FILE", "ROOM", "VERSION", "Admission", "Attempts", "KeptCall", "Ledger", "Move"]
+__all__ = [
+    "FILE",
+    "VERSION",
+    "Admission",
+    "Attempts",
+    "Batch",
+    "Call",
+    "Calls",
+    "Ledger",
+    "Move",
+    "Outcome",
+    "Planned",
+    "Settled",
+]

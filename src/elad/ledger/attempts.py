@@ -61,6 +61,12 @@ class Attempts:
         """How many candidates there are, those that are too long for the student among them."""
         return self._count("")
 
+    @property
+    def size(self) -> int:
+        """Bytes that they take."""
+        sql = "SELECT coalesce(sum(length(body)), 0) FROM attempts WHERE round = ?"
+        return int(self._ledger.read(sql, self._round).fetchone()[0])
+
     def __len__(self) -> int:
         return self._count("AND body != ''")
 

@@ -8,9 +8,9 @@ nothing of it. One process at a time holds the folder.
 
 import hashlib
 import os
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,20 +18,18 @@ from typing import IO, Self, TypeVar
 
 from pydantic import ValidationError
 
-from elad.budget import Usage
 from elad.errors import RunFolderError, StorageError
 from elad.ledger.attempts import Attempts
+from elad.ledger.batches import Batches
+from elad.ledger.calls import MAKE_ROOM, Calls
 from elad.ledger.questions import Admission, Move, move
 from elad.lock import hold
 from elad.records import Question, Record, State
 
 T = TypeVar("T", bound=Record)
 
-VERSION = 2
+VERSION = 3
 FILE = "ledger.sqlite"
-
-ROOM = 4 * 2**20
-"""Bytes that must be free on the disk before a call is made, so that its answer can be kept."""
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,8 +40,10 @@ CREATE INDEX by_digest ON questions (digest);
 CREATE INDEX by_state ON questions (state);
 CREATE TABLE calls (
     key TEXT PRIMARY KEY, round INTEGER NOT NULL, question TEXT NOT NULL, request TEXT NOT NULL,
-    bound TEXT NOT NULL, outcome TEXT NOT NULL, reply TEXT, usage TEXT
+    bound TEXT NOT NULL, outcome TEXT NOT NULL, reply TEXT, usage TEXT, batch TEXT
 ) WITHOUT ROWID;
+CREATE INDEX by_question ON calls (round, question);
+CREATE TABLE batches (name TEXT PRIMARY KEY, file TEXT, id TEXT, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempts (
     round INTEGER, question TEXT, place INTEGER NOT NULL, body TEXT, PRIMARY KEY (round, question)
 ) WITHOUT ROWID;
@@ -55,21 +55,15 @@ CREATE TABLE traces (
 """
 
 
-class KeptCall(Record):
-    """A call as the ledger holds it. `outcome`: `open` (under way, or its process died), `answered`, or `lost`."""
-
-    key: str
-    outcome: str
-    reply: str | None
-    usage: Usage | None
-
-
 class Ledger:
     """The open ledger of one run. Use it in a `with` block: that holds and releases the folder."""
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = folder
+        self.calls = Calls(self)
+        self.batches = Batches(self)
         self._lock: IO[str] | None = None
+        self._writing = threading.RLock()
         file = folder / FILE
         try:
             if read_only:
@@ -83,7 +77,8 @@ class Ledger:
                     raise RunFolderError(f"{folder} is a file; name a folder for the run.")
                 folder.mkdir(parents=True, exist_ok=True)
                 self._lock = hold(folder)
-                self._db = sqlite3.connect(file, isolation_level=None)
+                # the teacher may be asked in a thread of its own; `write` lets one thread in at a time
+                self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
             self._open_schema(read_only)
@@ -114,17 +109,18 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of what is written inside is kept, or nothing of it."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._writing:
             try:
-                yield self._db
-                self.commit()
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise _plain(error, self.folder / FILE) from error
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._db
+                    self.commit()
+                except BaseException:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise _plain(error, self.folder / FILE) from error
 
     def commit(self) -> None:
         """End the transaction: what it wrote is on the disk when this returns."""
@@ -170,61 +166,6 @@ class Ledger:
         """The candidates of a round, and what the student wrote of them."""
         return Attempts(self, round)
 
-    # -- calls: paid work, kept before it is read -------------------------------------------------------------------
-
-    def call(self, key: str) -> KeptCall | None:
-        """A call by its key, whatever its outcome."""
-        row = self.read("SELECT key, outcome, reply, usage FROM calls WHERE key = ?", key).fetchone()
-        if row is None:
-            return None
-        usage = Usage.model_validate_json(row[3]) if row[3] else None
-        return KeptCall(key=row[0], outcome=row[1], reply=row[2], usage=usage)
-
-    def open_call(self, key: str, round: int, question: str, request: str, bound: Usage) -> None:
-        """Keep the intent to call, with what it may cost at most, and mark the question as asked.
-
-        Raises StorageError when the disk has no room to keep an answer.
-        """
-        if shutil.disk_usage(self.folder).free < ROOM:
-            raise StorageError(f"less than {ROOM // 2**20} MiB are free at {self.folder}; {_MAKE_ROOM}")
-        with self.write() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, 'open', NULL, NULL)",
-                (key, round, question, request, bound.model_dump_json()),
-            )
-            move(db, [(question, "asked", None)])
-
-    def settle_call(self, key: str, reply: str, usage: Usage) -> None:
-        """Keep the raw answer and what it cost, before anything reads it."""
-        with self.write() as db:
-            db.execute(
-                "UPDATE calls SET outcome = 'answered', reply = ?, usage = ? WHERE key = ?",
-                (reply, usage.model_dump_json(), key),
-            )
-
-    def forget_call(self, key: str) -> None:
-        """Let a call go that is under way and will not be billed."""
-        with self.write() as db:
-            db.execute("DELETE FROM calls WHERE key = ? AND outcome = 'open'", (key,))
-
-    def close_open_calls(self, *, may_have_been_billed: bool) -> int:
-        """Deal with the calls that a dead process left open; returns how many there were.
-
-        Where somebody else's meter runs, their answers may have been billed: they are `lost` and count at their
-        bound. A teacher that runs in this process died with it and cost nothing: they are forgotten.
-        """
-        with self.write() as db:
-            if may_have_been_billed:
-                sql = "UPDATE calls SET key = key || '/lost/' || hex(randomblob(8)), outcome = 'lost', usage = bound"
-            else:
-                sql = "DELETE FROM calls"
-            return db.execute(f"{sql} WHERE outcome = 'open'").rowcount
-
-    def spent(self, up_to: int | None = None) -> Usage:
-        """What was settled (lost calls at their bound), by the whole run or up to the end of a round."""
-        rows = self.read("SELECT usage FROM calls WHERE usage IS NOT NULL AND (?1 IS NULL OR round <= ?1)", up_to)
-        return sum((Usage.model_validate_json(row[0]) for row in rows), Usage())
-
     # -- rounds -----------------------------------------------------------------------------------------------------
 
     def trace(
@@ -247,6 +188,14 @@ class Ledger:
             db.execute("INSERT INTO traces VALUES (?, ?, ?)", (round, phase, outcome.model_dump_json()))
             move(db, states(outcome))
         return outcome
+
+    def amend(self, round: int, outcomes: Mapping[str, Record], moves: Iterable[Move]) -> None:
+        """Replace what phases of a round came to, and move questions, all in one transaction."""
+        with self.write() as db:
+            for phase, outcome in outcomes.items():
+                row = (outcome.model_dump_json(), round, phase)
+                db.execute("UPDATE traces SET body = ? WHERE round = ? AND phase = ?", row)
+            move(db, moves)
 
     def traced(self, round: int, phase: str, kind: type[T]) -> T | None:
         """The outcome of a phase that was kept, or None."""
@@ -288,9 +237,6 @@ class Ledger:
             raise _plain(error, self.folder / FILE) from error
 
 
-_MAKE_ROOM = "free some and run the same command again: it goes on from here and buys nothing twice."
-
-
 def _readable(file: Path) -> str:
     """Where SQLite opens a ledger to read it; a folder that can't be written has nobody who writes."""
     frozen = not os.access(file.parent, os.W_OK) and not file.with_name(f"{FILE}-wal").exists()
@@ -304,7 +250,7 @@ def _lot(lot: str, id: str) -> bytes:
 def _plain(error: sqlite3.Error, file: Path) -> RunFolderError | StorageError:
     said = str(error)
     if "disk is full" in said or "disk I/O error" in said:
-        return StorageError(f"{file} can't be written ({said}); {_MAKE_ROOM}")
+        return StorageError(f"{file} can't be written ({said}); {MAKE_ROOM}")
     return RunFolderError(
         f"{file} can't be read as a ledger ({said}). Restore it from a copy, or start another run folder."
     )

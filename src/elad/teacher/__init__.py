@@ -2,9 +2,27 @@
 
 from elad.teacher.desk import Desk
 from elad.teacher.endpoint import Endpoint
-from elad.teacher.messages import BadReply, Declined, Request
+from elad.teacher.kept import Answer, Ask, Kept
+from elad.teacher.local import Local
+from elad.teacher.messages import Request
 from elad.teacher.recorded import Recorded
+from elad.teacher.replies import BadReply, Declined
 from elad.teacher.solver import Solver
-from elad.teacher.teacher import Reply, Teacher
+from elad.teacher.teacher import Reply, Said, Teacher
 
-__all__ = ["BadReply", "Declined", "Desk", "Endpoint", "Recorded", "Reply", "Request", "Solver", "Teacher"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "BadReply",
+    "Declined",
+    "Desk",
+    "Endpoint",
+    "Kept",
+    "Local",
+    "Recorded",
+    "Reply",
+    "Request",
+    "Said",
+    "Solver",
+    "Teacher",
+]

@@ -1,26 +1,27 @@
 """The teacher that is paid: a large model behind an OpenAI-compatible endpoint.
 
-Only fields that such endpoints take widely are sent; what differs between them is declared in the recipe. The key is
-read from the environment when a call is made and is kept nowhere.
+Only fields that such endpoints take widely are sent. How they differ is declared in the recipe, or found out from what
+they refuse, which costs nothing. The key is read from the environment when a call is made and is kept nowhere.
 """
 
 import asyncio
-import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Literal
 
 import httpx2
 from pydantic import Field, PrivateAttr
 
-from elad.budget import Usage
-from elad.errors import TeacherError, TeacherRefuses
+from elad.budget import Price, Usage
+from elad.errors import TeacherRefuses, reason_of
+from elad.prices import listed
+from elad.teacher import completions
+from elad.teacher.batches import Batches
 from elad.teacher.messages import Request
-from elad.teacher.retry import Refused, Retry
-from elad.teacher.teacher import Reply, Teacher
-from elad.teacher.throttle import Throttle
+from elad.teacher.retry import Failed, seconds
+from elad.teacher.teacher import Reply, Said, Teacher, Traffic, dearest
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -29,35 +30,53 @@ _OF_THE_QUESTION = re.compile(
 )
 """What endpoints say where it is the question that they can't take."""
 
-_HANDS_OFF = "Nothing that was answered is lost: mend that, and the same command goes on."
+_INSTEAD = {
+    "reply": (
+        {"json_schema": "json_object", "json_object": "text"},
+        re.compile("response_format|json_(schema|object)"),
+    ),
+    "limit": ({"max_completion_tokens": "max_tokens"}, re.compile("max_(completion_)?tokens")),
+}
+"""What is tried next where an endpoint refuses a form, and how it says that it is the form that it refuses."""
+
+HANDS_OFF = "Nothing that was answered is lost: mend that, and the same command goes on."
 
 
 class Endpoint(Teacher):
     """A model behind `base_url` (or OPENAI_BASE_URL), with the key in the environment variable `key_from`.
 
     `reply`: how JSON is asked for; `text` where the endpoint knows no `response_format`. `limit`: what it calls the
-    cap on a reply's tokens. `temperature`, `seed` and `reasoning_effort` are sent where they are set. `timeout`:
-    seconds for one try. What fails for now is tried `tries` times, over some five minutes. Up to
-    `concurrency` calls are under way at a time, fewer where the endpoint says that these are too many.
+    cap on a reply's tokens. `auto` begins with the strictest and takes the next where the endpoint refuses it.
+    `temperature`, `seed` and `reasoning_effort` are sent where they are set. `timeout`: seconds for one try. What
+    fails for now is tried `tries` times, over some five minutes. Up to `concurrency` calls are under way at a time,
+    fewer where the endpoint says that these are too many; `requests_per_minute` and `tokens_per_minute` hold whatever
+    it says. `also_known_as`: other names by which it may call the model that answers. `mode`: whether calls are made
+    one by one (`direct`), or in batches that are answered within a day, at a discount (`batch`); then `poll` is the
+    seconds between two looks at a batch, and what fails for now is in `tries` of them at most.
     """
 
     kind: Literal["openai"] = "openai"
     model: str
     base_url: str | None = None
     key_from: str = "OPENAI_API_KEY"
-    reply: Literal["json_object", "text"] = "json_object"
-    limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    reply: Literal["auto", "json_schema", "json_object", "text"] = "auto"
+    limit: Literal["auto", "max_completion_tokens", "max_tokens"] = "auto"
     temperature: float | None = Field(None, ge=0)
     seed: int | None = None
     reasoning_effort: str | None = None
     timeout: float = Field(120.0, gt=0)
     tries: int = Field(12, gt=0)
+    requests_per_minute: int | None = Field(None, gt=0)
+    tokens_per_minute: int | None = Field(None, gt=0)
+    also_known_as: tuple[str, ...] = ()
+    mode: Literal["direct", "batch"] = "direct"
+    poll: float = Field(60.0, gt=0)
 
     metered: ClassVar[bool] = True
+    stored: ClassVar[bool] = True
 
     _client: httpx2.AsyncClient | None = PrivateAttr(None)
-    _throttle: Throttle | None = PrivateAttr(None)
-    _stopped: asyncio.Event | None = PrivateAttr(None)
+    _forms: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -65,29 +84,51 @@ class Endpoint(Teacher):
         return (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).rstrip("/")
 
     @property
-    def at_a_time(self) -> int:
-        """As many calls as the endpoint has borne of late."""
-        return int(self._throttle.limit) if self._throttle else self.concurrency
+    def traffic(self) -> Traffic:
+        """How it may be asked."""
+        return Traffic(self.concurrency, self.tries, self.requests_per_minute, self.tokens_per_minute)
+
+    @property
+    def batches(self) -> Batches | None:
+        """Its batches, where calls are made in batches."""
+        return Batches(self) if self.mode == "batch" else None
+
+    @property
+    def learnt(self) -> dict[str, str]:
+        """The forms that it took in place of those that it refused."""
+        return dict(self._forms)
+
+    def recall(self, learnt: Mapping[str, str]) -> None:
+        """Begin with the forms that it took before."""
+        self._forms.update(learnt)
 
     def ready(self) -> None:
-        """Ask, for free, whether the endpoint is there and takes the key. Raises TeacherError."""
+        """Ask, for free, whether the endpoint is there, takes the key, and has what it is for. Raises TeacherError."""
+        listed = "batches" if self.mode == "batch" else "models"
         try:
-            said = httpx2.get(f"{self.url}/models", headers=self._headers(), timeout=min(self.timeout, 30.0))
+            answer = httpx2.get(f"{self.url}/{listed}", headers=self.headers(), timeout=min(self.timeout, 30.0))
         except (httpx2.HTTPError, httpx2.InvalidURL, ImportError, ValueError, OSError) as error:
-            told = self._clean(_brief(error))
-            raise TeacherRefuses(f"teacher.base_url: {self.url} can't be reached ({told}).") from None
-        if said.status_code in (401, 403):
-            raise self._refused(said)
+            why = self.clean(_brief(error))
+            raise TeacherRefuses(f"teacher.base_url: {self.url} can't be reached ({why}).") from None
+        if answer.status_code in (401, 403):
+            raise self.refused(answer)
+        if self.mode == "batch" and answer.status_code in (404, 405):
+            raise TeacherRefuses(f"teacher.mode: {self.url} has no batches; buy there with mode: direct.")
+
+    def listed_price(self) -> tuple[Price, str] | None:
+        """What the price list says of the model at this address."""
+        return listed(self.model, self.url)
 
     def identity(self) -> dict[str, Any]:
         """Where and what is asked, and how; not the key, and not how patiently."""
-        patience = {"key_from", "timeout", "tries", "base_url"}
-        return {name: value for name, value in super().identity().items() if name not in patience} | {"url": self.url}
+        patience = {"key_from", "timeout", "tries", "base_url", "requests_per_minute", "tokens_per_minute"}
+        left = patience | {"also_known_as", "mode", "poll"}
+        return {name: value for name, value in super().identity().items() if name not in left} | {"url": self.url}
 
     def bound(self, request: Request) -> Usage:
         """The most that a request can cost: no token has less than a byte, and turns are marked by a few tokens."""
         asked = sum(len(message.content.encode()) + 16 for message in request.messages) + 16
-        return Usage(calls=1, input_tokens=asked, output_tokens=request.max_output_tokens)
+        return dearest(asked + len(str(request.form or "")), request)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
@@ -98,67 +139,125 @@ class Endpoint(Teacher):
         except (ImportError, ValueError, OSError) as error:  # what proxies and certificates of the environment raise
             raise TeacherRefuses(f"no connection can be made with this environment ({_brief(error)}).") from error
         async with client:
-            self._client, self._stopped = client, asyncio.Event()
-            self._throttle = self._throttle or Throttle(self.concurrency)
+            self._client = client
             try:
                 yield
             finally:
-                self._client = self._stopped = None
-
-    def stop(self) -> None:
-        """No call is to be tried again."""
-        if self._stopped:
-            self._stopped.set()
+                self._client = None
 
     async def ask(self, request: Request) -> Reply:
-        """Ask once, and again where it failed for now.
+        """Try once; what it refuses to be asked for in one form is asked for in the next at once."""
+        forms = self.forms
+        try:
+            answer = await self.send("POST", "chat/completions", json=self.body(request, forms))
+        except httpx2.HTTPStatusError as error:
+            if self.another_form(error.response, forms):
+                return await self.ask(request)
+            return self.declined(error.response)
+        return self.read(answer.text, request, answer.headers)
 
-        Raises TeacherRefuses where it will not answer anything and billed nothing, TeacherError where it may have.
+    async def send(self, method: str, path: str, *, within: float | None = None, **content: Any) -> httpx2.Response:
+        """One request to the endpoint, and its answer. `within`: seconds, where it may take longer than others.
+
+        Raises Failed where another try may help, HTTPStatusError with what it declined, TeacherRefuses where there is
+        no use in asking.
         """
-        assert self._throttle, "asked within a session"
-        assert self._stopped
-        retry, uncertain = Retry(self.tries, self._stopped), False
-        while True:
-            try:
-                with self._throttle as filled:
-                    reply = await self._try(request)
-                if filled:
-                    self._throttle.went_well()
-            except TeacherRefuses as error:
-                if uncertain:
-                    raise TeacherError(str(error)) from error
-                raise
-            except (httpx2.RequestError, TimeoutError, Refused) as error:
-                if isinstance(error, Refused) and error.too_many:
-                    self._throttle.was_too_much()
-                uncertain = uncertain or _may_have_been_billed(error)
-                if not await retry.again(error):
-                    kind = TeacherError if uncertain else TeacherRefuses
-                    raise kind(
-                        self._clean(f"{self.url} did not answer (last: {_brief(error)}). {_HANDS_OFF}")
-                    ) from None
-            else:
-                return reply
-
-    async def _try(self, request: Request) -> Reply:
         assert self._client, "asked within a session"
-        async with asyncio.timeout(self.timeout):
-            said = await self._client.post(
-                f"{self.url}/chat/completions", json=self._body(request), headers=self._headers()
-            )
-        return self._read(said, request)
+        try:
+            async with asyncio.timeout(within or self.timeout):
+                answer = await self._client.request(method, f"{self.url}/{path}", headers=self.headers(), **content)
+        except (httpx2.RequestError, TimeoutError) as error:
+            raise Failed(self.clean(_brief(error)), uncertain=_may_have_been_billed(error)) from error
+        self.check(answer)
+        return answer
 
-    def _body(self, request: Request) -> dict[str, Any]:
+    def check(self, answer: httpx2.Response) -> None:
+        """Raise what `send` does, where an answer is none."""
+        status = answer.status_code
+        if status in (408, 409, 429) or status >= 500:
+            if re.search("insufficient_(quota|credit|balance|funds)", answer.text):
+                raise self.refused(answer)
+            after = max(seconds(answer.headers.get("retry-after")), _reset(answer.headers) if status == 429 else 0)
+            raise Failed(f"status {status}", after=after, too_many=status in (429, 503))
+        if status in (401, 402, 403):
+            raise self.refused(answer)
+        answer.raise_for_status()
+
+    def read(self, body: str, request: Request, headers: Mapping[str, str] | None = None) -> Reply:
+        """The reply in a body. Raises Failed where it is none."""
+        body = self.clean(body)
+        if not completions.is_completion(body):
+            raise Failed(f"an answer that is none: {body[:80]!r}", uncertain=True)
+        cost = completions.usage(body, self.bound(request))
+        name, wrong = completions.model(body), None
+        if name and not any(completions.same_model(known, name) for known in (self.model, *self.also_known_as)):
+            wrong = f"{self.model!r} was asked and {name!r} answered. If these are one, set teacher.also_known_as."
+        if cost.output_tokens > request.max_output_tokens and not cost.untold_calls:
+            wrong = (
+                f"a reply has {cost.output_tokens} tokens where at most {request.max_output_tokens} were asked for, so "
+                "that no budget could be held: see teacher.limit for how the endpoint names that cap."
+            )
+        outcome = "refused" if wrong else self.said(body).outcome
+        assert outcome != "failed"
+        return Reply(raw=body, usage=cost, outcome=outcome, hold=_reset(headers or {}), wrong=wrong)
+
+    def said(self, raw: str) -> Said:
+        """What a body that was kept says."""
+        return completions.said(raw)
+
+    def declined(self, answer: httpx2.Response) -> Reply:
+        """An answer that no other form or try would better: of this question alone, or else of all.
+
+        Raises TeacherRefuses where it is of all.
+        """
+        if answer.status_code in (400, 413, 422) and _OF_THE_QUESTION.search(answer.text):
+            why = self.clean(completions.told(answer.text))
+            return Reply(raw=completions.error_body(why), usage=Usage(calls=1), outcome="refused")
+        raise self.refused(answer)
+
+    def body(self, request: Request, forms: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """A request as it is sent."""
+        reply, limit = (forms or self.forms)["reply"], (forms or self.forms)["limit"]
+        shape: dict[str, Any] | None = None if reply == "text" else {"type": reply}
+        if shape and reply == "json_schema":
+            shape["json_schema"] = {"name": "reply", "strict": True, "schema": request.form}
         body = {
             "model": self.model,
             "messages": [message.model_dump() for message in request.messages],
-            self.limit: request.max_output_tokens,
+            limit: request.max_output_tokens,
             "temperature": self.temperature,
-            "seed": self.seed,
+            "seed": None if self.seed is None else self.seed + request.sample,
             "reasoning_effort": self.reasoning_effort,
-            "response_format": None if self.reply == "text" else {"type": self.reply},
+            "response_format": shape,
         }
         return {name: value for name, value in body.items() if value is not None}
+
+    def headers(self) -> dict[str, str]:
+        """What a request is sent with. Raises TeacherRefuses where the key can't be one."""
+        key = self._key()
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def refused(self, answer: httpx2.Response) -> TeacherRefuses:
+        """What it says where it answers nothing at all."""
+        why = self.clean(completions.told(answer.text))
+        return TeacherRefuses(f"{self.url} refuses (status {answer.status_code}: {why}). {HANDS_OFF}")
+
+    @property
+    def forms(self) -> dict[str, str]:
+        """The forms in which it is asked now."""
+        first = {"reply": "json_schema", "limit": "max_completion_tokens"}
+        declared = {"reply": self.reply, "limit": self.limit}
+        return {name: first[name] if how == "auto" else how for name, how in declared.items()} | self._forms
+
+    def another_form(self, answer: httpx2.Response, forms: Mapping[str, str]) -> bool:
+        """Whether it was one of the forms that was refused; then the one that comes next is asked in from now on."""
+        for name, (following, says) in _INSTEAD.items():
+            auto = getattr(self, name) == "auto" and forms[name] in following
+            if auto and answer.status_code in (400, 404, 415, 422) and says.search(answer.text):
+                if self.forms[name] == forms[name]:
+                    self._forms[name] = following[forms[name]]
+                return True
+        return False
 
     def _key(self) -> str | None:
         key = os.environ.get(self.key_from, "").strip()
@@ -168,86 +267,31 @@ class Endpoint(Teacher):
             raise TeacherRefuses(f"there is no key: set {self.key_from} in the environment, or name teacher.base_url.")
         return key or None
 
-    def _headers(self) -> dict[str, str]:
-        key = self._key()
-        return {"Authorization": f"Bearer {key}"} if key else {}
-
-    def _clean(self, told: str) -> str:
+    def clean(self, told: str) -> str:
         """What is told, without the key, should an endpoint repeat it."""
         key = self._key()
         return told.replace(key, "(the key)") if key else told
 
-    def _read(self, said: httpx2.Response, request: Request) -> Reply:
-        """The reply in an answer. Raises Refused where another try may help, TeacherRefuses where none does."""
-        if said.status_code in (408, 409, 429) or said.status_code >= 500:
-            if "insufficient_quota" in said.text:
-                raise self._refused(said)
-            raise Refused(
-                f"status {said.status_code}", said.headers.get("retry-after"), too_many=said.status_code in (429, 503)
-            )
-        if said.status_code in (400, 413, 422) and _OF_THE_QUESTION.search(said.text):
-            return _unusable(self._clean(_told(said)), Usage(calls=1))
-        if said.status_code != 200:
-            raise self._refused(said)
-        try:
-            content = said.json()
-            choice = content["choices"][0]
-            message = choice["message"]
-            text = _text(message.get("content"))
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise Refused(f"an answer that is none: {said.text[:80]!r}", uncertain=True) from error
-        usage = self._usage(content.get("usage"), request)
-        if text.strip():
-            return Reply(text=text, usage=usage)
-        why = message.get("refusal") or f"the reply is empty (it ended by {choice.get('finish_reason')})"
-        return _unusable(self._clean(str(why)), usage)
-
-    def _usage(self, told: Any, request: Request) -> Usage:
-        """What a call cost; where that is not told, or makes no sense, it cost what it may at most."""
-        try:
-            cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-            return Usage(
-                calls=1,
-                input_tokens=told["prompt_tokens"],
-                output_tokens=told["completion_tokens"],
-                cached_tokens=min(cached, told["prompt_tokens"]),
-            )
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return self.bound(request)
-
-    def _refused(self, said: httpx2.Response) -> TeacherRefuses:
-        told = self._clean(_told(said))
-        return TeacherRefuses(f"{self.url} refuses (status {said.status_code}: {told}). {_HANDS_OFF}")
-
 
 def _may_have_been_billed(error: Exception) -> bool:
     """Whether a request may have been worked on though no answer came of it."""
-    if isinstance(error, Refused):
-        return error.uncertain
     return not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError)
 
 
-def _text(content: Any) -> str:
-    """What a message says, whole or in parts. Raises TypeError where it is neither."""
-    if isinstance(content, list):
-        content = "".join(part.get("text") or "" for part in content)
-    if not isinstance(content, str | None):
-        raise TypeError("no text")
-    return (content or "").encode("utf-8", "replace").decode()
+def _reset(headers: Mapping[str, str]) -> float:
+    """Seconds until it takes requests again, where its headers say that none is left: `x-ratelimit-*`."""
+    longest = 0.0
+    for what in ("requests", "tokens"):
+        if headers.get(f"x-ratelimit-remaining-{what}") == "0":
+            longest = max(longest, _span(headers.get(f"x-ratelimit-reset-{what}", "")))
+    return longest
 
 
-def _unusable(why: str, usage: Usage) -> Reply:
-    return Reply(text=json.dumps({"unusable": why}, ensure_ascii=False), usage=usage)
-
-
-def _told(said: httpx2.Response) -> str:
-    """What an endpoint says of an error."""
-    try:
-        error = said.json()["error"]
-        return str(error["message"] if isinstance(error, dict) else error)[:200]
-    except (ValueError, LookupError, TypeError):
-        return said.text[:200]
+def _span(told: str) -> float:
+    """Seconds in `6m0s`, `1.5s`, `20ms` or a bare number."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
+    return min(sum(float(n) * units[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd]|)", told)), 3600.0)
 
 
 def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{type(error).__name__}: {reason_of(error)}" if str(error) else type(error).__name__

@@ -3,7 +3,7 @@
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class Recorded(Teacher):
     answers: AnswerKind = "auto"
     accepts: Literal["answer", "steps"] = "answer"
 
+    converses: ClassVar[bool] = False
+
     def ready(self) -> None:
         """Read the file. Raises InputError where it can't be read or holds no rationale."""
         if not self._records:
@@ -39,7 +41,7 @@ class Recorded(Teacher):
 
     async def ask(self, request: Request) -> Reply:
         """The record of the question, whole or from the student's first departure on."""
-        asked = json.loads(request.messages[1].content)
+        asked = request.said()
         record = self._records.get(_key(asked["question"], tuple(asked.get("choices", ()))))
         if record is None:
             content: dict[str, Any] = {"unusable": "no recorded rationale"}

@@ -12,13 +12,13 @@ _ASKED_AT_MOST = 3600.0
 """Seconds that are waited for at most because an endpoint asks for them."""
 
 
-class Refused(Exception):
-    """An answer that another try may better; `after`: what a Retry-After header says.
+class Failed(Exception):
+    """A try that came to nothing, where another may; `after`: seconds in which none is wanted.
 
     `too_many`: whether it is because there are too many calls. `uncertain`: whether it may have been billed.
     """
 
-    def __init__(self, why: str, after: str | None = None, *, too_many: bool = False, uncertain: bool = False) -> None:
+    def __init__(self, why: str, *, after: float = 0.0, too_many: bool = False, uncertain: bool = False) -> None:
         super().__init__(why)
         self.after = after
         self.too_many = too_many
@@ -33,13 +33,12 @@ class Retry:
         self._most = _FIRST
         self._stopped = stopped
 
-    async def again(self, error: Exception) -> bool:
+    async def again(self, error: Failed) -> bool:
         """Wait for the next try; False when there is to be none."""
         self._left -= 1
         if self._left <= 0 or self._stopped.is_set():
             return False
-        asked = _seconds(error.after) if isinstance(error, Refused) else 0.0
-        wait = asked + random.uniform(0, self._most)
+        wait = error.after + random.uniform(0, self._most)
         self._most = min(2 * self._most, _LONGEST)
         try:
             await asyncio.wait_for(self._stopped.wait(), wait)
@@ -48,8 +47,8 @@ class Retry:
         return False
 
 
-def _seconds(after: str | None) -> float:
-    """A Retry-After, in seconds or as a date; nothing where it is neither."""
+def seconds(after: str | None) -> float:
+    """A Retry-After header, in seconds or as a date; nothing where it is neither."""
     if after is None:
         return 0.0
     try:

@@ -34,11 +34,13 @@ class Solver(Teacher):
     async def ask(self, request: Request) -> Reply:
         """Solve, or check and repair; `{"unusable": ...}` for a question that is not of this world."""
         await asyncio.sleep(self.latency)
-        asked = json.loads(request.messages[1].content)
+        asked = request.said()
         rng = random.Random(request.key(self.identity()))
         errs = rng.random() < self.error_rate
         try:
-            content = self._revise(asked, errs, rng) if "steps" in asked else self._solve(asked, errs, rng)
+            content = (
+                self._revise(asked, errs, rng) if {"steps", "answer"} & {*asked} else self._solve(asked, errs, rng)
+            )
         except UnreadableQuestion as error:
             content = {"unusable": str(error)}
         return counted_reply(request, json.dumps(content, ensure_ascii=False))
@@ -51,14 +53,15 @@ class Solver(Teacher):
 
     def _revise(self, asked: dict[str, Any], errs: bool, rng: random.Random) -> dict[str, Any]:
         world = WORLDS[self.world]
-        steps = tuple(asked["steps"].values())
-        verdict = world.check(asked["question"], Explanation(steps=steps, answer=asked["answer"]))
-        flaw = verdict.first_flaw
-        why = verdict.why
-        if errs and flaw is not None and asked["answer"] and rng.random() < 0.5:
+        steps, whole = tuple(asked.get("steps", {}).values()), "answer" in asked
+        verdict = world.check(asked["question"], Explanation(steps=steps, answer=asked.get("answer")))
+        flaw, why = verdict.first_flaw, verdict.why
+        if flaw == len(steps) and not whole:  # in a dialogue there is more to come
+            flaw = None
+        if errs and flaw is not None and (asked.get("answer") or not whole) and rng.random() < 0.5:
             return {"flaw": None}
         if errs and flaw is None:
-            flaw, why = rng.randrange(len(steps)), "does not follow"
+            flaw, why = rng.randrange(len(steps)) if whole else len(steps) - 1, "does not follow"
         if flaw is None:
             return {"flaw": None}
         rest = world.solve(asked["question"], steps[:flaw])

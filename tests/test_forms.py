@@ -1,0 +1,195 @@
+"""What endpoints differ in: the forms that they take, the usage that they tell, the names that they answer by."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elad.budget import Usage
+from elad.errors import TeacherError, TeacherRefuses
+from elad.ledger import Ledger
+from elad.loop import distil
+from elad.recipe import Recipe
+from elad.teacher import completions
+from tests.endpoint import KEY, SolverEndpoint
+from tests.runs import contents, small_recipe
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with SolverEndpoint() as served:
+        yield served
+
+
+def paid(student: Path, endpoint: SolverEndpoint, **teacher: Any) -> Recipe:
+    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200, **teacher}
+    return small_recipe(student, teacher=how, budget={"tokens": 100_000})
+
+
+def old(body: dict[str, Any]) -> str | None:
+    """An endpoint of an older kind: it knows JSON mode at most, and the cap by its other name."""
+    if "max_completion_tokens" in body:
+        return "Unrecognized request argument supplied: max_completion_tokens"
+    if body.get("response_format", {}).get("type") == "json_schema":
+        return "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
+    return None
+
+
+def older(body: dict[str, Any]) -> str | None:
+    return old(body) or ("unknown field response_format" if "response_format" in body else None)
+
+
+@pytest.mark.parametrize(
+    ("knows", "forms"),
+    [(old, {"reply": "json_object", "limit": "max_tokens"}), (older, {"reply": "text", "limit": "max_tokens"})],
+    ids=["old", "older"],
+)
+def test_forms_are_found_out_for_free_once_and_remembered(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, knows: Any, forms: dict[str, str]
+) -> None:
+    distil(paid(minimal_student, endpoint), tmp_path / "new")
+    endpoint.knows = knows
+    recipe = paid(minimal_student, endpoint, concurrency=1)
+    first = recipe.model_copy(update={"stop": (recipe.stop[0].model_copy(update={"rounds": 1}),)})
+    endpoint.bodies.clear()
+    distil(first, tmp_path / "old")
+    assert len(endpoint.bodies) == 3 + len(forms) + (forms["reply"] == "text"), "a refusal each, which costs nothing"
+    with Ledger(tmp_path / "old", read_only=True) as ledger:
+        assert json.loads(ledger.fact("how the teacher is asked") or "") == forms
+        assert ledger.calls.spent().calls == 3
+    endpoint.bodies.clear()
+    declared = paid(minimal_student, endpoint, **forms)
+    distil(declared, tmp_path / "declared")
+    assert len(endpoint.bodies) == 9, "declared, nothing is found out"
+    told = [contents(tmp_path / name)["traces"] for name in ("new", "declared")]
+    assert _without_calls(told[0]) == _without_calls(told[1])
+
+
+def test_what_was_found_out_is_known_when_a_run_goes_on(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint.knows = old
+    recipe = paid(minimal_student, endpoint, concurrency=1)
+    endpoint.fails_after = 4
+    with pytest.raises(TeacherRefuses, match="no more"):
+        distil(recipe, tmp_path)
+    endpoint.fails_after = None
+    endpoint.bodies.clear()
+    distil(recipe, tmp_path)
+    assert all("max_tokens" in body and body["response_format"]["type"] == "json_object" for body in endpoint.bodies)
+
+
+def test_what_a_recipe_declares_is_not_changed(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:
+    endpoint.knows = old
+    with pytest.raises(TeacherRefuses, match="json_schema' is not supported"):
+        distil(paid(minimal_student, endpoint, reply="json_schema", limit="max_tokens", concurrency=1), tmp_path)
+
+
+def test_another_model_that_answers_stops_the_run_until_it_is_named(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    endpoint.extra = {"model": "cheap-0"}
+    with pytest.raises(TeacherError, match=r"'solver-1' was asked and 'cheap-0' answered.*teacher.also_known_as"):
+        distil(paid(minimal_student, endpoint, concurrency=1), tmp_path)
+    assert sum(endpoint.billed.values()) == 1
+    distil(paid(minimal_student, endpoint, concurrency=1, also_known_as=["cheap-0"]), tmp_path)
+    assert set(endpoint.billed.values()) == {1}, "what was paid for before it was named is not bought again"
+    assert sum(endpoint.billed.values()) == 9
+
+
+@pytest.mark.parametrize("name", ["solver-1-2026-01-01", "openai/solver-1", "Solver-1", None, ""])
+def test_one_model_has_several_names(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, name: str | None
+) -> None:
+    endpoint.extra = {"model": name}
+    distil(paid(minimal_student, endpoint), tmp_path)
+    assert sum(endpoint.billed.values()) == 9
+
+
+def test_usage_is_kept_by_class() -> None:
+    body = {
+        "choices": [{"message": {"content": "x"}}],
+        "usage": {
+            "prompt_tokens": 300,
+            "completion_tokens": 90,
+            "prompt_tokens_details": {"cached_tokens": 256, "cache_write_tokens": 20},
+            "completion_tokens_details": {"reasoning_tokens": 64},
+        },
+    }
+    expected = Usage(
+        calls=1, input_tokens=300, output_tokens=90, cached_tokens=256, written_tokens=20, reasoning_tokens=64
+    )
+    assert completions.usage(json.dumps(body), Usage()) == expected
+    twice = json.dumps(body)[:-1] + ', "usage": ' + json.dumps(body["usage"]) + "}"
+    assert completions.usage(twice, Usage()) == expected, "usage that is told twice is counted once"
+    streamed = {**body, "x_groq": {"usage": body["usage"]}}
+    assert completions.usage(json.dumps(streamed), Usage()) == expected
+
+
+def test_usage_that_is_not_told_is_marked(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:
+    endpoint.without_usage = True
+    distil(paid(minimal_student, endpoint), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        spent = ledger.calls.spent()
+    assert spent.untold_calls == 9
+    assert spent.output_tokens == 9 * 200
+
+
+def test_a_reply_that_is_cut_off_is_asked_for_once_more(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    endpoint.always = 200, {"choices": [{"message": {"content": '{"flaw": 1, "st'}, "finish_reason": "length"}]}
+    distil(paid(minimal_student, endpoint), tmp_path)
+    assert "be shorter" in endpoint.bodies[-1]["messages"][-1]["content"]
+    assert len(endpoint.bodies) == 18
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert set(_outcomes(ledger)) == {"truncated"}
+        assert all("cut off where the cap" in reason for _, reason in ledger.unusable())
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ({"message": {"content": "half a"}, "finish_reason": "content_filter"}, "content filter ended the reply"),
+        ({"message": {"content": ""}, "finish_reason": "length"}, r"the reply is empty \(it ended by length\)"),
+        ({"message": {"content": None, "refusal": "no"}}, "no"),
+    ],
+    ids=["filtered", "all thought, nothing said", "refused"],
+)
+def test_what_is_declined_is_paid_for_once(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, choice: dict[str, Any], told: str
+) -> None:
+    endpoint.always = 200, {"choices": [choice], "usage": {"prompt_tokens": 5, "completion_tokens": 5}}
+    distil(paid(minimal_student, endpoint), tmp_path)
+    assert len(endpoint.bodies) == 9
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert set(_outcomes(ledger)) == {"refused"}
+        assert ledger.calls.spent().tokens == 90
+
+
+def test_raw_replies_are_kept_whole(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:
+    endpoint.extra = {"service_tier": "default", "id": "chatcmpl-7"}
+    distil(paid(minimal_student, endpoint), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        for call in ledger.calls.answered():
+            kept = json.loads(call.reply or "")
+            assert kept["id"] == "chatcmpl-7"
+            assert kept["choices"][0]["message"]["content"]
+
+
+def _outcomes(ledger: Ledger) -> list[str]:
+    return [call.outcome for call in ledger.calls.answered()]
+
+
+def _without_calls(traces: list[tuple[Any, ...]]) -> list[Any]:
+    """What phases came to, but for the keys of the calls, which say how the teacher was asked."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: bare(inner) for name, inner in value.items() if name != "calls"}
+        return [bare(inner) for inner in value] if isinstance(value, list) else value
+
+    return [(round, phase, bare(json.loads(body))) for round, phase, body in traces]
