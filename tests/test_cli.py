@@ -129,7 +129,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(file: Path, tmp_path:
         time.sleep(0.05)
         try:
             with Ledger(folder, read_only=True) as ledger:
-                if ledger.spent().calls:
+                if ledger.calls.spent().calls:
                     break
         except Exception:  # not there yet
             continue
@@ -139,8 +139,53 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(file: Path, tmp_path:
     assert "goes on from here" in said
     assert "Traceback" not in said
     with Ledger(folder, read_only=True) as ledger:
-        bought = ledger.spent().calls
+        bought = ledger.calls.spent().calls
         assert 0 < bought < 9
     assert elad(*command[3:]).returncode == 0
     with Ledger(folder, read_only=True) as ledger:
-        assert ledger.spent().calls == 9
+        assert ledger.calls.spent().calls == 9
+
+
+def test_plan_run_and_reprice(file: Path, tmp_path: Path) -> None:
+    folder, price = tmp_path / "run", "teacher.price={input: 1, output: 4}"
+    planned = elad("plan", file, price, "--run", folder)
+    assert planned.returncode == 0, planned.stderr
+    assert "from round 1 on: 3 rounds, 9 questions" in planned.stdout
+    assert "spent:    0.000000, 0 calls" in planned.stdout
+    probed = json.loads(elad("plan", file, price, "--run", folder, "--probe", "2", "--json").stdout)
+    assert probed["spent"]["calls"] == 2
+    told = json.loads(elad("run", file, price, "--run", folder, "--json").stdout)
+    assert told["spent"]["calls"] == 9
+    assert "stopped: budget" in elad("plan", file, price, "--run", folder).stdout
+    again = json.loads(elad("reprice", folder, "input=10", "output=40", "--json").stdout)
+    assert float(again["after"]["money"]) == pytest.approx(10 * float(told["spent"]["money"]))
+    assert again["after"]["tokens"] == told["spent"]["tokens"]
+    assert "told by hand" in elad("report", folder).stdout
+    for wrong in (("reprice", folder), ("reprice", folder, "input=1"), ("plan", file, "--probe", "-1")):
+        done = elad(*wrong)
+        assert done.returncode == 2, done
+        assert "Traceback" not in done.stderr
+
+
+def test_a_price_that_changes_is_told_to_the_run_and_nothing_else_may_change(file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert elad("run", file, "teacher.price={input: 1, output: 4}", "--run", folder).returncode == 0
+    more = ("teacher.price={input: 2, output: 8}", "teacher.name=somebody", "teacher.concurrency=2")
+    assert elad("run", file, *more, "--run", folder).returncode == 0, "how it is asked is no other recipe"
+    assert elad("run", file, "teacher.error_rate=0.1", "--run", folder).returncode == 4
+
+
+def test_reparse_and_answers(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "run"
+    assert elad("run", file, "--run", folder).returncode == 0
+    assert "0 questions" in elad("reparse", folder).stdout
+    assert elad("reparse", tmp_path / "nowhere").returncode == 4
+    assert elad("answers").returncode == 2, "they are turned off in tests"
+    monkeypatch.setenv("ELAD_ANSWERS", str(tmp_path / "answers.sqlite"))
+    assert "0 answers" in elad("answers").stdout
+    assert json.loads(elad("answers", "--prune", "--older-than", "3", "--json").stdout)["thrown_away"] == 0
+    assert elad("answers", "--teacher", "x").returncode == 2
+    (tmp_path / "answers.sqlite").write_bytes(b"no database" * 100)
+    broken = elad("answers")
+    assert broken.returncode == 5
+    assert "Traceback" not in broken.stderr

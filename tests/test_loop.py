@@ -18,11 +18,12 @@ from elad.budget import Usage
 from elad.errors import InputError, Interrupted, RunFolderError
 from elad.evaluate import Scores, evaluate
 from elad.fit.checkpoint import Checkpoint
+from elad.folder import Trained
 from elad.ledger import Ledger
-from elad.loop import Choice, Trained, distil
+from elad.loop import distil
 from elad.records import Attempt
 from elad.report import annotations, markdown, summary
-from elad.select import Selector
+from elad.select import Choice, Selector
 from elad.student import Student, tiny, weights_digest
 from tests.runs import contents, small_recipe
 
@@ -277,7 +278,7 @@ def test_what_can_not_be_trained_is_told_before_anything_is_paid(
     with pytest.raises(InputError, match=told):
         distil(small_recipe(minimal_student, train={"kind": "sft", **train}), tmp_path)
     with Ledger(tmp_path, read_only=True) as ledger:
-        assert ledger.spent() == Usage()
+        assert ledger.calls.spent() == Usage()
 
 
 def test_a_base_that_was_changed_is_refused_before_anything_is_paid(
@@ -292,7 +293,7 @@ def test_a_base_that_was_changed_is_refused_before_anything_is_paid(
         distil(recipe, tmp_path / "run")
     monkeypatch.undo()
     Student(*tiny.blank(width=16, layers=1, heads=2, seed=9)).save(base)
-    with pytest.raises(RunFolderError, match="the student's base is not what the run began with"):
+    with pytest.raises(RunFolderError, match="its base is not what the run began with"):
         distil(recipe, tmp_path / "run")
     Student.load("tiny").save(base)
     with pytest.raises(InputError, match=r"do not fit beside student\.model"):

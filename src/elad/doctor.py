@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -64,7 +64,7 @@ def recipe(chosen: Recipe) -> Iterator[Finding]:
         yield finding
     try:
         student = chosen.student.load()
-        yield from _fits(chosen, student, asked)
+        yield from fits(chosen, student, asked)
     except EladError as error:
         yield Finding("student", "mend", str(error))
 
@@ -92,7 +92,8 @@ def _questions(about: str, source: Any) -> tuple[list[Question], Finding]:
     return asked, Finding(about, "note" if bad else "ok", said + (f"; of another: {bad}" if bad else ""))
 
 
-def _fits(chosen: Recipe, student: "Student", asked: list[Question]) -> Iterator[Finding]:
+def fits(chosen: Recipe, student: "Student", asked: Sequence[Question]) -> Iterator[Finding]:
+    """Whether a student fits into this machine, with questions as long as these."""
     from elad.student.memory import rows_that_fit
 
     model = student.model

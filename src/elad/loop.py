@@ -4,26 +4,26 @@ Every phase leaves its trace in the ledger before the next begins, and a phase t
 the same function starts a run, resumes it after any interruption, and does nothing on one that is finished.
 """
 
-import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from elad.ahead import asking, sure_to_be_asked
 from elad.annotate import Bought
-from elad.errors import RunFolderError, StorageError
 from elad.evaluate import Scores, aurocs, evaluate
-from elad.fit import Fitted
+from elad.folder import Trained, claim, hold_to_origin, sound_student, stopped, student_folder
 from elad.keep import Kept
 from elad.ledger import Attempts, Ledger, Move
-from elad.machine import versions
 from elad.pool import admit
+from elad.prices import of_run
 from elad.progress import counter, say
-from elad.recipe import Recipe, differences
+from elad.recipe import Recipe
 from elad.records import Attempt, Question, Record
-from elad.student import Student, weights_digest
+from elad.select import Choice
+from elad.student import Student
 from elad.sufficiency import Round, Sufficiency
 from elad.teacher import Desk
 from elad.text import question_digest
@@ -40,21 +40,17 @@ class Attempted(Record):
     drawn: int
 
 
-class Choice(Record):
-    """The questions that are paid for: drawn for the audit, and chosen by the selector."""
+class Chosen(NamedTuple):
+    """A round's questions, with what the student wrote of them: what it came from, and the attempts in their order."""
 
-    audited: tuple[str, ...]
-    selected: tuple[str, ...]
-
-
-class Trained(Record):
-    """A round's training, and the SHA-256 of the weights that came of it."""
-
-    fitted: Fitted
-    weights: str
+    attempted: Attempted
+    choice: Choice
+    attempts: list[Attempt]
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
+    """What a run works with."""
+
     recipe: Recipe
     ledger: Ledger
     desk: Desk
@@ -68,15 +64,8 @@ def distil(recipe: Recipe, folder: Path) -> str:
         claim(ledger, recipe)
         if reason := stopped(ledger):
             return reason
-        for _, part in recipe.parts():
-            part.ready()
-        student = recipe.student.load(sound_student(ledger))
-        recipe.train.fits(student)
-        hold_to_origin(ledger, student)
-        desk = Desk(recipe.teacher, ledger, recipe.budget)
-        admit(ledger, recipe.pool, recipe.held_out)
-        run = _Run(recipe, ledger, desk, student, ledger.questions("held out"))
-        scores = ledger.trace(0, "evaluate", Scores, lambda: evaluate(student, run.held_out))
+        run = begin(recipe, ledger)
+        scores = ledger.trace(0, "evaluate", Scores, lambda: evaluate(run.student, run.held_out))
         rounds: list[Round] = []
         while True:
             rounds.append(_round(run, rounds, rounds[-1].after if rounds else scores))
@@ -85,18 +74,45 @@ def distil(recipe: Recipe, folder: Path) -> str:
                 return verdict.reason
 
 
-def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
+def begin(recipe: Recipe, ledger: Ledger) -> Run:
+    """Whatever can fail before something is paid for, and the questions. Raises EladError."""
+    for _, part in recipe.parts():
+        part.ready()
+    student = recipe.student.load(sound_student(ledger))
+    recipe.train.fits(student)
+    hold_to_origin(ledger, recipe, student)
+    price = of_run(ledger, recipe.teacher.price, recipe.teacher.listed_price)
+    desk = Desk(recipe.teacher, ledger, recipe.budget, price)
+    admit(ledger, recipe.pool, recipe.held_out)
+    return Run(recipe, ledger, desk, student, ledger.questions("held out"))
+
+
+def choose(run: Run, number: int) -> Chosen:
+    """What a round will pay for: the student explains its candidates, the selector has its say."""
+    recipe, ledger = run.recipe, run.ledger
+    attempts, seed = ledger.attempts(number), _seed(recipe, number)
+    attempted = ledger.trace(number, "attempt", Attempted, lambda: _attempt(run, attempts, seed))
+    size = recipe.rounds
+    choice = ledger.trace(
+        number,
+        "select",
+        Choice,
+        lambda: Choice.of(recipe.select, attempts, size.audited, size.batch, seed),
+        _are_selected,
+    )
+    paid_for = {*choice.audited, *choice.selected}
+    return Chosen(attempted, choice, [attempt for attempt in attempts if attempt.question.id in paid_for])
+
+
+def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     """One turn of the loop. What a phase needs is what the phases before it have left."""
     recipe, ledger, desk, student, held_out = run
     number = len(earlier) + 1
-    seed = f"{recipe.seed}/{number}"
     trace = partial(ledger.trace, number)
     say(f"round {number}")
 
     attempts = ledger.attempts(number)
-    attempted = trace("attempt", Attempted, lambda: _attempt(run, attempts, seed))
-    choice = trace("select", Choice, lambda: _choose(recipe, attempts, seed), _are_selected)
-    chosen = [a for a in attempts if a.question.id in {*choice.audited, *choice.selected}]
+    attempted, choice, chosen = choose(run, number)
     bought = trace(
         "annotate",
         Bought,
@@ -113,15 +129,17 @@ def _round(run: _Run, earlier: Sequence[Round], before: Scores) -> Round:
         number=number,
     )
     scratch = ledger.folder / f"training-{number:02d}"
-    trace("train", Trained, lambda: _train(run, lesson, seed, scratch))
+    emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
+    round = Round(number, bought, new, before, before, emptied, spent=not desk.has_room(number))
+    with _asking_ahead(run, [*earlier, round]):
+        trace("train", Trained, lambda: _train(run, lesson, scratch))
     shutil.rmtree(scratch, ignore_errors=True)
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
-    emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
-    return Round(number, bought, new, before, after, emptied, spent=not desk.has_room(number))
+    return round._replace(after=after)
 
 
-def _attempt(run: _Run, attempts: Attempts, seed: str) -> Attempted:
+def _attempt(run: Run, attempts: Attempts, seed: str) -> Attempted:
     """Piece by piece, each kept before the next is begun: the pieces are the same in a run that was interrupted."""
     attempts.draw(seed, run.recipe.rounds.candidates)
     explained, drawn = len(attempts), attempts.drawn
@@ -135,17 +153,24 @@ def _attempt(run: _Run, attempts: Attempts, seed: str) -> Attempted:
     return Attempted(explained=len(attempts), drawn=drawn)
 
 
-def _choose(recipe: Recipe, attempts: Iterable[Attempt], seed: str) -> Choice:
-    """The audit is the head of the draw, which is a uniform sample; the selector has the rest of it to choose from."""
-    size, drawn = recipe.rounds, iter(attempts)
-    audited = [attempt.question.id for attempt in islice(drawn, size.audited)]
-    selected = recipe.select.choose(drawn, size.batch - len(audited), seed)
-    return Choice(audited=tuple(audited), selected=tuple(selected))
+def _asking_ahead(run: Run, rounds: Sequence[Round]) -> AbstractContextManager[None]:
+    """While the last of these rounds is trained: the teacher answers what the next is sure to ask."""
+    recipe, ledger, desk, student, _ = run
+    number = len(rounds)
+    trained = ledger.traced(number, "train", Trained)
+    if trained or any(rule.reads_scores or rule.reason(rounds) for rule in recipe.stop):
+        return nullcontext()
+    asks = sure_to_be_asked(recipe, ledger, student, number + 1, _seed(recipe, number + 1))
+    return asking(desk, number + 1, asks) if asks else nullcontext()
 
 
-def _train(run: _Run, lesson: Lesson, seed: str, scratch: Path) -> Trained:
-    fitted = run.recipe.train.train(run.student, lesson, seed, scratch)
+def _train(run: Run, lesson: Lesson, scratch: Path) -> Trained:
+    fitted = run.recipe.train.train(run.student, lesson, _seed(run.recipe, lesson.number), scratch)
     return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, lesson.number)))
+
+
+def _seed(recipe: Recipe, number: int) -> str:
+    return f"{recipe.seed}/{number}"
 
 
 def _news(bought: Bought, scores: Scores, areas: dict[str, float]) -> str:
@@ -174,76 +199,3 @@ def _are_annotated(bought: Bought) -> list[Move]:
         *((id, "unusable", reason) for id, reason in bought.unusable.items()),
         *((id, "pooled", None) for id in bought.unasked),
     ]
-
-
-# -- the run folder ---------------------------------------------------------------------------------------------------
-
-
-def claim(ledger: Ledger, recipe: Recipe) -> None:
-    """Make the folder this recipe's, or check that it is. Raises RunFolderError with the fields that differ.
-
-    A recipe that failed before any question came in may be mended and run in the same folder; so may its `train` as
-    long as no round was trained.
-    """
-    resolved = recipe.resolved()
-    before = json.loads(ledger.fact("recipe") or "null")
-    if before and ledger.counts():
-        mended = {} if ledger.last_round("train") else {"train": resolved["train"]}
-        if found := differences({**before, **mended}, resolved):
-            raise RunFolderError(
-                f"{ledger.folder} is the run of another recipe. It differs in\n  "
-                + "\n  ".join(found)
-                + "\nName another run folder, or go on with the recipe that the folder was made with."
-            )
-    if before != resolved:
-        ledger.state_fact("recipe", json.dumps(resolved))
-    try:
-        (ledger.folder / "recipe.yaml").write_text(recipe.as_yaml(), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{ledger.folder / 'recipe.yaml'} can't be written: {error.strerror}") from error
-
-
-def hold_to_origin(ledger: Ledger, student: Student) -> None:
-    """Note what the run is made with. Raises RunFolderError where the student's base or template was another.
-
-    Versions may differ from one start to the next: the last ones are noted.
-    """
-    origin = {"chat template": student.prompts.digest, "base": student.base_digest}
-    before = json.loads(ledger.fact("made with") or "{}")
-    for what, name in origin.items():
-        if before and ledger.last_round("train") and before.get(what) != name:
-            raise RunFolderError(
-                f"{ledger.folder}: the student's {what} is not what the run began with. Put it back where it was, or "
-                "start another run folder."
-            )
-    ledger.state_fact("made with", json.dumps({"versions": versions(), **origin}))
-
-
-def stopped(ledger: Ledger) -> str | None:
-    """Why the run has stopped; None while it has not."""
-    verdict = ledger.traced(ledger.last_round("stop"), "stop", Sufficiency)
-    return verdict.reason if verdict else None
-
-
-def student_folder(ledger: Ledger, number: int) -> Path:
-    """Where the student after a round lies."""
-    return ledger.folder / "students" / f"{number:02d}"
-
-
-def last_student(ledger: Ledger) -> Path | None:
-    """Where the last trained student lies; None before the first."""
-    number = ledger.last_round("train")
-    return student_folder(ledger, number) if number else None
-
-
-def sound_student(ledger: Ledger) -> Path | None:
-    """The same, once its weights have been held against the ledger. Raises RunFolderError where they were changed."""
-    folder = last_student(ledger)
-    trained = ledger.traced(ledger.last_round("train"), "train", Trained)
-    if folder is None or trained is None:
-        return None
-    if not folder.is_dir() or weights_digest(folder) != trained.weights:
-        raise RunFolderError(
-            f"{folder} is missing or was changed since it was trained. Restore it, or start another run folder."
-        )
-    return folder

@@ -4,6 +4,7 @@ It is also where long work can be stopped: between two items `track` looks wheth
 """
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
 @contextmanager
 def counter(label: str, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
     """Show how far work is: to be called as each piece of it is done. Raises Interrupted then, after Ctrl-C."""
-    if _console and _console.is_terminal:
+    if _console and _console.is_terminal and threading.current_thread() is threading.main_thread():
         columns = (TextColumn("  {task.description:<10}"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=_console, transient=True) as bars:
             task = bars.add_task(label, total=total, completed=done)

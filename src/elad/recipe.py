@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from elad.annotate import Annotator, Rationale, Revise
+from elad.annotate import Annotator, Dialogue, Rationale, Revise
 from elad.budget import Caps
 from elad.errors import InputError
 from elad.keep import All, Keeper
@@ -37,7 +37,7 @@ from elad.records import Part, Record
 from elad.select import Egss, Entropy, Random, Selector, SelfConsistency, StepEntropy
 from elad.student import StudentSource
 from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule
-from elad.teacher import Endpoint, Recorded, Solver, Teacher
+from elad.teacher import Endpoint, Local, Recorded, Solver, Teacher
 from elad.train import Sft, Trainer
 
 
@@ -65,11 +65,11 @@ _KIND = Field(discriminator="kind")
 SelectPart = Annotated[
     SerializeAsAny[Random | Entropy | StepEntropy | SelfConsistency | Egss], _KIND, _foreign(Selector)
 ]
-AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise], _KIND, _foreign(Annotator)]
+AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue], _KIND, _foreign(Annotator)]
 KeepPart = Annotated[SerializeAsAny[All], _foreign(Keeper)]
 TrainPart = Annotated[SerializeAsAny[Sft], _foreign(Trainer)]
 StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement], _KIND, _foreign(Rule)]
-TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint], _KIND, _foreign(Teacher)]
+TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local], _KIND, _foreign(Teacher)]
 
 
 class RoundSize(Record):
@@ -127,8 +127,17 @@ class Recipe(Record):
 
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Self:
-        if self.budget.money is not None and self.teacher.price is None:
+        if self.budget.money is not None and self.teacher.price is None and self.teacher.listed_price() is None:
             raise ValueError("budget.money caps money, but teacher.price is missing: a price is never guessed")
+        return self
+
+    @model_validator(mode="after")
+    def _teacher_can_be_asked_so(self) -> Self:
+        if self.annotate.converses and not self.teacher.converses:
+            raise ValueError(
+                f"annotate.kind {self.annotate.kind!r} asks step by step, which a teacher of kind "
+                f"{self.teacher.kind!r} can't answer"
+            )
         return self
 
     @model_validator(mode="after")

@@ -9,8 +9,9 @@ from elad.annotate import Bought
 from elad.budget import Price, Usage
 from elad.errors import RunFolderError
 from elad.evaluate import Score, Scores, Tally, aurocs
-from elad.ledger import Ledger
-from elad.loop import last_student, stopped
+from elad.folder import last_student, stopped
+from elad.ledger import Ledger, Outcome
+from elad.prices import in_force, tariffs
 from elad.recipe import Recipe
 from elad.records import Annotation
 from elad.sufficiency import audited, exact_interval
@@ -27,7 +28,9 @@ def summary(ledger: Ledger) -> dict[str, Any]:
         "select": recipe.select.kind,
         "annotate": recipe.annotate.kind,
         "stopped": stopped(ledger),
-        "spent": _spent(ledger.spent(), recipe.teacher.price),
+        "spent": _spent(ledger.calls.spent(), in_force(ledger)),
+        "of_this": _of_this(ledger),
+        "prices": [tariff.model_dump(mode="json", exclude_none=True) for tariff in tariffs(ledger)],
         "budget": recipe.budget.model_dump(mode="json", exclude_none=True),
         "questions": ledger.counts(),
         "set_aside": [{"row": id, "reason": reason} for id, reason in ledger.unusable()],
@@ -50,6 +53,17 @@ def stored_recipe(ledger: Ledger) -> Recipe:
         ) from error
 
 
+_MEANS = {
+    "reused": "answered in earlier runs, and not paid again",
+    "uncertain": "broken off, so that it may not have been billed",
+}
+
+
+def _priced(tariff: dict[str, Any]) -> str:
+    classes = ", ".join(f"{name} {price}" for name, price in tariff["price"].items())
+    return f"{classes} of a million tokens ({tariff['source']}, {tariff['day']})"
+
+
 def annotations(ledger: Ledger) -> list[Annotation]:
     """Every annotation that was bought, round by round."""
     return [a for number in range(1, ledger.last_round("annotate") + 1) for a in _bought(ledger, number).annotations]
@@ -64,6 +78,8 @@ def markdown(told: dict[str, Any]) -> str:
         f"annotate `{told['annotate']}`",
         f"- stopped: {told['stopped'] or 'not yet'}",
         f"- spent: {said(told['spent'])}",
+        *(f"- of this {_MEANS[name]}: {said(part)}" for name, part in told["of_this"].items()),
+        *(f"- price: {_priced(tariff)}" for tariff in told["prices"][-1:]),
         f"- budget: {said(told['budget'])}",
         f"- questions: {states(told)}",
         f"- student now: `{told['result']}`",
@@ -155,7 +171,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "round": number,
         "asked": len(bought.annotations) + len(bought.unusable),
         "accepted": sum(a.verdict.first_flaw is None for a in bought.annotations),
-        "spent": _spent(ledger.spent(up_to=number), recipe.teacher.price),
+        "spent": _spent(ledger.calls.spent(up_to=number), in_force(ledger)),
         "accuracy": _tallied(scores.answers),
         "same_steps": _tallied(scores.steps),
         "agreement": _told(agreed, exact_interval(agreed)),
@@ -181,8 +197,16 @@ def _told(score: Score, interval: tuple[float, float]) -> dict[str, Any]:
 
 def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:
     money = {"money": str(price.of(usage))} if price else {}
-    told = usage.model_dump(exclude=None if usage.cached_tokens else {"cached_tokens"})
+    classes = {"cached_tokens", "written_tokens", "reasoning_tokens", "untold_calls", "batched"}
+    told = usage.model_dump(exclude={name for name in classes if not getattr(usage, name)}, exclude_none=True)
     return {**told, "tokens": usage.tokens, **money}
+
+
+def _of_this(ledger: Ledger) -> dict[str, Any]:
+    """The part of what was spent that was not paid in this run, and the part of which nobody knows."""
+    parts: dict[str, tuple[Outcome, ...]] = {"reused": ("reused",), "uncertain": ("lost",)}
+    usages = {name: ledger.calls.spent(outcomes=outcomes) for name, outcomes in parts.items()}
+    return {name: _spent(usage, in_force(ledger)) for name, usage in usages.items() if usage.calls}
 
 
 def said(spent: dict[str, Any]) -> str:

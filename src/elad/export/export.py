@@ -8,8 +8,8 @@ from typing import Any
 from elad.errors import InputError, RunFolderError, StorageError, reason_of
 from elad.export import annotations
 from elad.export.card import Written, card
+from elad.folder import sound_student
 from elad.ledger import Ledger
-from elad.loop import sound_student
 from elad.report import annotations as every_annotation
 from elad.report import stored_recipe
 from elad.student import Student

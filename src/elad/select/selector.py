@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable
 from heapq import nsmallest
+from typing import ClassVar
 
 from elad.records import Attempt, Needs, Part
 from elad.text import digest
@@ -10,6 +11,9 @@ from elad.text import digest
 
 class Selector(Part):
     """Which questions are worth paying for: a pure function over the evidence that `needs` names."""
+
+    reads_evidence: ClassVar[bool] = True
+    """Whether its choice depends on what the student wrote."""
 
     @property
     def needs(self) -> Needs:

@@ -1,7 +1,7 @@
 """Stop when nothing more can be bought."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ class BudgetSpent(Rule):
 
     kind: Literal["budget"] = "budget"
     rounds: int | None = Field(None, gt=0)
+
+    reads_scores: ClassVar[bool] = False
 
     def reason(self, rounds: Sequence[Round]) -> str | None:
         """The first of the three that holds."""

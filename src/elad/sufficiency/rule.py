@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from elad.annotate import Bought
 from elad.evaluate import Scores
@@ -32,6 +32,9 @@ class Sufficiency(Record):
 
 class Rule(Part):
     """Has the student had enough?"""
+
+    reads_scores: ClassVar[bool] = True
+    """Whether its word depends on what a round's training came to."""
 
     def out_of_reach(self, audited: int) -> str | None:
         """Why it could never stop a run that audits so many questions a round; None when it could."""

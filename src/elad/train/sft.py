@@ -1,5 +1,7 @@
 """Supervised fine-tuning on explanations, with rehearsal."""
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -7,6 +9,7 @@ from pydantic import Field, model_validator
 
 from elad.fit import EarlyStopping, Fitted, Optimiser, Service
 from elad.fit.tracking import need, told_to
+from elad.records import Attempt
 from elad.student import Lora, Student
 from elad.student.lora import is_adapted, need_peft
 from elad.train.rehearsal import Rehearsal
@@ -54,6 +57,16 @@ class Sft(Trainer):
         prepare(student, self.optimiser, self.lora, self.frozen)
         if fresh:
             student.model = student.model.unload()
+
+    def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
+        """Measured on two batches; what is rehearsed is counted."""
+        from elad.fit.fit import fit
+
+        some = [student.example(a.question, a.explanation) for a in attempts[: 2 * self.optimiser.batch]]
+        began = time.monotonic()
+        fit(student, some, self.optimiser.model_copy(update={"epochs": 1}), "a measurement", lora=self.lora)
+        examples = self.optimiser.epochs * (annotations + self.rehearsal.items)
+        return (time.monotonic() - began) / len(some) * examples
 
     def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""

@@ -31,6 +31,10 @@ class Trainer(Part):
     def fits(self, student: Student) -> None:
         """Look, before anything is paid for, whether the student can be trained so. Raises InputError."""
 
+    def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
+        """How long a round of so many annotations trains, measured on some attempts; it changes the student."""
+        return 0.0
+
     @abstractmethod
     def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
         """Change the student in place. A lesson without annotations changes nothing.

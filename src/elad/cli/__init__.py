@@ -1,0 +1,5 @@
+"""The verbs that a person types."""
+
+from elad.cli.main import main
+
+__all__ = ["main"]

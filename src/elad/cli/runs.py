@@ -1,0 +1,115 @@
+"""Running, and what a run has come to."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from elad.cli.common import (
+    AsJson,
+    Overrides,
+    RecipeFile,
+    RunFolder,
+    RunOption,
+    print_json,
+    print_line,
+    print_table,
+    summary_of,
+)
+from elad.errors import InputError, Interrupted, StorageError
+
+
+def run(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    folder: RunOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe to a stated stop. The same command again goes on from where it was left."""
+    from elad.ledger import Ledger
+    from elad.loop import distil
+    from elad.progress import shown
+    from elad.recipe import load_recipe
+    from elad.report import markdown, summary
+
+    console = Console(stderr=True, soft_wrap=True)
+    chosen = load_recipe(recipe, overrides or [])
+    where = folder or Path("runs") / chosen.name
+    with shown(console):
+        try:
+            distil(chosen, where)
+        except Interrupted:
+            console.print(
+                f"Stopped. The same command goes on from here: nothing in {where} is lost.",
+                highlight=False,
+                markup=False,
+            )
+            raise
+    with Ledger(where, read_only=True) as ledger:
+        told = summary(ledger)
+    report = where / "report.md"
+    try:
+        report.write_text(markdown(told), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{report} can't be written: {error.strerror}.") from error
+    if as_json:
+        print_json(told)
+    else:
+        print_table(told)
+        print_line(f"stopped: {told['stopped']}\nstudent: {told['result']}\nreport:  {report}")
+
+
+def status(folder: RunFolder, as_json: AsJson = False) -> None:
+    """Say where a run stands."""
+    from elad.report import states
+
+    told = summary_of(folder)
+    if as_json:
+        print_json(told)
+        return
+    print_table(told)
+    print_line(f"stopped: {told['stopped'] or 'not yet'}\nquestions: {states(told)}")
+
+
+def report(folder: RunFolder, as_json: AsJson = False) -> None:
+    """Tell a run from its ledger, in Markdown."""
+    from elad.report import markdown
+
+    told = summary_of(folder)
+    if as_json:
+        print_json(told)
+    else:
+        print_line(markdown(told).rstrip())
+
+
+def export(
+    folder: RunFolder,
+    to: Annotated[Path, typer.Argument(help="A folder to make.")],
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Low-rank updates alone, not taken into the weights.")
+    ] = False,
+    push_to_hub: Annotated[
+        str | None, typer.Option(metavar="REPO", help="Upload it to the Hugging Face Hub too.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="For everybody to see there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the student as a Hugging Face directory with a model card, and the annotations in TRL's formats."""
+    from elad.export import export as write
+    from elad.export import push
+    from elad.ledger import Ledger
+
+    if public and not push_to_hub:
+        raise InputError("--public says who may see it on the hub: name a repository with --push-to-hub.")
+    with Ledger(folder, read_only=True) as ledger:
+        counts = write(ledger, to, adapter=adapter)
+    address = push(to, push_to_hub, public=public) if push_to_hub else None
+    if as_json:
+        print_json({"folder": str(to), "hub": address, "annotations": counts})
+    else:
+        print_line(f"student: {to}")
+        for name, count in counts.items():
+            print_line(f"{to / 'annotations' / name}.jsonl: {count} rows")
+        if address:
+            print_line(f"hub: {address}")
