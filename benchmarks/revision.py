@@ -29,7 +29,7 @@ def spend(annotator: Annotator, world: World, attempts: list[Attempt]) -> dict[s
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder)) as ledger:
         desk = Desk(Solver.model_validate({"world": world.kind}), ledger, Caps(calls=len(attempts)))
         bought = annotator.annotate(desk, 1, attempts, frozenset())
-        spent = ledger.spent()
+        spent = ledger.calls.spent()
     accepted = sum(a.verdict.of == "steps" and a.verdict.first_flaw is None for a in bought.annotations)
     return {"input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens, "accepted": accepted}
 

@@ -1,0 +1,1 @@
+"""What `annotate.py` needs: an endpoint on loopback, four clients of it, and what starts, watches and kills these."""
