@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import peft  # noqa: F401
 import torch
 import transformers  # noqa: F401
@@ -25,6 +24,7 @@ from elad.errors import EladError, Interrupted
 from elad.ledger import Ledger
 from elad.progress import shown
 from elad.teacher import Endpoint, Reply, Request, Solver
+from elad.teacher.http import Heard
 from tests.runs import small_recipe
 
 
@@ -50,7 +50,7 @@ def child(job: dict[str, Any], told: int) -> int:
         pass_instant()
         commit(ledger)
 
-    async def counted_send(endpoint: Endpoint, *what: Any, **how: Any) -> httpx2.Response:
+    async def counted_send(endpoint: Endpoint, *what: Any, **how: Any) -> Heard:
         pass_instant()
         try:
             return await send(endpoint, *what, **how)

@@ -13,7 +13,7 @@ from elad.errors import Interrupted, TeacherError, TeacherRefuses
 from elad.ledger import FILE, Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
-from elad.teacher import bulk, desk, retry
+from elad.teacher import bulk, retry
 from tests.endpoint import KEY, SolverEndpoint
 from tests.runs import contents, small_recipe
 from tests.test_durability import KillServer, weights
@@ -134,7 +134,7 @@ def test_a_batch_holds_no_more_than_it_may(
     for most, limit, batches in (("MOST_ROWS", 2, 6), ("MOST_BYTES", 3000, 9)):
         endpoint.batches.batches.clear()
         with monkeypatch.context() as smaller:
-            smaller.setattr(desk, most, limit)
+            smaller.setattr(bulk, most, limit)
             distil(paid(minimal_student, endpoint), tmp_path / most)
         assert came_to(tmp_path / most) == came_to(direct)
         assert len(endpoint.batches.batches) == batches

@@ -5,13 +5,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from elad.errors import TeacherError, TeacherRefuses
@@ -359,8 +359,8 @@ def test_another_projects_server_is_asked_and_told_what_it_cost(
 def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
     for _ in range(240):
         assert server.poll() is None, "the server ended"
-        with suppress(httpx2.HTTPError):
-            if httpx2.get(url).status_code == 200:
+        with suppress(OSError), urllib.request.urlopen(url) as answer:
+            if answer.status == 200:
                 return
         time.sleep(0.5)
     raise AssertionError("the server did not start")

@@ -38,8 +38,9 @@ class Usage(Record):
 
     def __add__(self, other: "Usage") -> "Usage":
         summed = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
-        both = [usage.batched for usage in (self, other) if usage.batched]
-        return Usage(**summed, batched=both[0] + both[1] if len(both) == 2 else both[0] if both else None)
+        one, two = self.batched, other.batched
+        batched = one + two if one and two else one or two
+        return Usage.model_construct(**summed, batched=batched)  # what is a sum of sound usages is sound
 
     def __sub__(self, other: "Usage") -> "Usage":
         """Without what was added before."""

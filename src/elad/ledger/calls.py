@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,7 @@ Outcome = Literal["open", "answered", "truncated", "refused", "reused", "lost"]
 run on this machine, so that it was not paid for again; or gone, so that nobody can say whether it was billed."""
 
 _STANDS = ("open", "answered", "reused")
+_AT_ONCE = 500
 
 
 class Call(Record):
@@ -44,10 +45,6 @@ class Calls:
     def __init__(self, ledger: "Ledger") -> None:
         self._ledger = ledger
 
-    def find(self, key: str) -> Call | None:
-        """A call by its key, however it stands."""
-        return next(self._where("key = ?", key), None)
-
     def answered(self) -> list[Call]:
         """The calls that came to something."""
         return list(self._where("reply IS NOT NULL"))
@@ -56,13 +53,24 @@ class Calls:
         """The calls about a question in a round."""
         return list(self._where("round = ? AND question = ?", round, question))
 
-    def has(self, key: str, round: int) -> bool:
-        """Whether a request is answered or under way; one that was refused or cut off counts in its own round only.
+    def missing(self, keys: Iterable[str], round: int) -> list[str]:
+        """Those requests, each once, that are neither answered nor under way.
 
-        What was refused then may be answered now, so a later round asks it again.
+        One that was refused or cut off counts as answered in its own round only: a later round asks it again.
         """
-        call = self.find(key)
-        return call is not None and (call.outcome in _STANDS or (call.reply is not None and call.round == round))
+        there: set[str] = set()
+        named = list(dict.fromkeys(keys))
+        for start in range(0, len(named), _AT_ONCE):
+            some = named[start : start + _AT_ONCE]
+            marks = ", ".join("?" for _ in some)
+            sql = f"SELECT key FROM calls WHERE key IN ({marks}) AND (outcome IN {_STANDS} OR round = ?)"
+            there.update(key for (key,) in self._ledger.read(sql, *some, round))
+        return [key for key in named if key not in there]
+
+    def reply(self, key: str) -> str | None:
+        """The raw reply to a request, whatever it is."""
+        row = self._ledger.read("SELECT reply FROM calls WHERE key = ?", key).fetchone()
+        return row[0] if row else None
 
     def open(self, key: str, round: int, question: str, request: str, bound: Usage) -> None:
         """Keep the intent to call, with what it may cost at most, and mark the question as asked.
@@ -132,9 +140,11 @@ class Calls:
 def insert(db: sqlite3.Connection, row: tuple[Any, ...]) -> None:
     """Put a call in, and mark its question as asked."""
     key, _, question, *_ = row
-    # what was refused or cut off before was paid for too: it stays, under another name
-    db.execute(f"UPDATE calls SET {_RENAMED} WHERE key = ?", (key,))
-    db.execute("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    new = "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    if not db.execute(new, row).rowcount:
+        # what was refused or cut off before was paid for too: it stays, under another name
+        db.execute(f"UPDATE calls SET {_RENAMED} WHERE key = ?", (key,))
+        db.execute(new, row)
     move(db, [(question, "asked", None)])
 
 

@@ -108,8 +108,11 @@ class Ledger:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of what is written inside is kept, or nothing of it."""
+        """One transaction: all of what is written inside is kept, or nothing of it; within another, a part of that."""
         with self._writing:
+            if self._db.in_transaction:
+                yield self._db
+                return
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 try:

@@ -11,9 +11,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx2
-
 from elad.errors import TeacherRefuses
+from elad.teacher.http import Heard, upload
 from elad.teacher.messages import Request
 from elad.teacher.retry import Failed
 from elad.teacher.teacher import Reply
@@ -64,9 +63,8 @@ class Batches:
 
     async def upload(self, name: str, rows: bytes) -> str:
         """Hand a file in; returns the endpoint's name of it."""
-        file = {"file": (f"elad-{name}.jsonl", rows, "application/jsonl")}
-        told = await self._ask("POST", "files", files=file, data={"purpose": "batch"}, within=_TRANSFER)
-        return _id(told)
+        form = upload({"purpose": "batch"}, f"elad-{name}.jsonl", rows)
+        return _id(await self._ask("POST", "files", data=form, within=_TRANSFER))
 
     async def create(self, name: str, file: str) -> str:
         """Have a file worked on; returns the endpoint's name of the batch."""
@@ -126,23 +124,21 @@ class Batches:
             error = row.get("error") or {}
             return Failed(str(error.get("message") or error.get("code") or "no reason is told"))
         try:
-            body = json.dumps(response["body"]).encode()
-            answer = httpx2.Response(response["status_code"], content=body, request=httpx2.Request("POST", _ROUTE))
+            heard = Heard(int(response["status_code"]), json.dumps(response["body"]))
         except (LookupError, TypeError, ValueError):
             return Failed("a row that is none", uncertain=True)
         try:
-            return self._read(answer, request, forms)
+            return self._read(heard, request, forms)
         except (Failed, TeacherRefuses) as error:
             return error
 
-    def _read(self, answer: httpx2.Response, request: Request, forms: Mapping[str, str]) -> Reply:
-        try:
-            self._endpoint.check(answer)
-        except httpx2.HTTPStatusError as error:
-            if self._endpoint.another_form(answer, forms):
-                raise Failed(str(error)) from error
-            return self._endpoint.declined(answer)
-        return self._endpoint.read(answer.text, request)
+    def _read(self, heard: Heard, request: Request, forms: Mapping[str, str]) -> Reply:
+        self._endpoint.check(heard)
+        if heard.status == 200:
+            return self._endpoint.read(heard.text, request)
+        if self._endpoint.another_form(heard, forms):
+            raise Failed("it was asked in a form that the endpoint does not take")
+        return self._endpoint.declined(heard)
 
     async def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         answer = await self._send(method, path, **content)
@@ -154,11 +150,11 @@ class Batches:
             raise Failed(f"an answer that is none: {self._endpoint.clean(answer.text)[:80]!r}")
         return told
 
-    async def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
-        try:
-            return await self._endpoint.send(method, path, **content)
-        except httpx2.HTTPStatusError as error:
-            raise self._endpoint.refused(error.response) from error
+    async def _send(self, method: str, path: str, **content: Any) -> Heard:
+        heard = await self._endpoint.send(method, path, **content)
+        if heard.status not in (200, 201):
+            raise self._endpoint.refused(heard)
+        return heard
 
 
 def _id(told: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A batch from its plan to its end, from wherever an earlier process has left it.
+"""Buying in batches: each from its plan to its end, from wherever an earlier process has left it.
 
 Every name that the endpoint gives is kept before the next step. A file that nobody knows of costs nothing; a batch that
 nobody knows of costs all of its answers. So where one may have been created of which we were not told, it is looked for
@@ -6,17 +6,21 @@ before another is.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
 from elad.errors import TeacherError, TeacherRefuses
-from elad.ledger import Batch, Ledger
+from elad.ledger import Batch, Planned, Settled
 from elad.progress import say
-from elad.teacher.batches import Batches, Outcome
-from elad.teacher.endpoint import HANDS_OFF
+from elad.teacher.batches import MOST_BYTES, MOST_ROWS, Batches, Outcome
+from elad.teacher.kept import Ask
 from elad.teacher.messages import Request
 from elad.teacher.retry import Failed, Retry
+from elad.teacher.teacher import HANDS_OFF, Reply
+from elad.teacher.till import Till
+from elad.teacher.waiting import unless_stopped
 
 T = TypeVar("T")
 
@@ -25,17 +29,84 @@ _PATIENCE = 10
 
 
 class Bulk:
-    """Has a ledger's batches worked on by an endpoint. Each request to it is tried so many times."""
+    """Has requests answered by an endpoint's batches, one batch after the other."""
 
-    def __init__(self, batches: Batches, ledger: Ledger, tries: int) -> None:
+    def __init__(self, batches: Batches, till: Till) -> None:
         self._batches = batches
-        self._ledger = ledger
-        self._tries = tries
+        self._till = till
+        self._ledger = till.ledger.batches
+        for batch in self._ledger.unfinished():
+            for call in self._ledger.calls(batch):
+                till.budget.hold(call.key, call.bound)
 
-    async def outcomes(self, batch: Batch, requests: Mapping[str, Request]) -> dict[str, Outcome]:
+    @property
+    def unfinished(self) -> bool:
+        """Whether a batch of an earlier process is to be taken up."""
+        return bool(self._ledger.unfinished())
+
+    async def buy(self, round: int, wanted: Mapping[str, Ask]) -> None:
+        """Buy batch after batch: what one leaves unanswered, and what it makes room for, is for the next.
+
+        Raises Interrupted soon after Ctrl-C: whatever a kill may do to a batch, that may do too.
+        """
+        await unless_stopped(self._buy(round, wanted))
+
+    async def _buy(self, round: int, wanted: Mapping[str, Ask]) -> None:
+        tries: Counter[str] = Counter()
+        while True:
+            unfinished = self._ledger.unfinished()
+            left = {key: ask for key, ask in wanted.items() if tries[key] < self._till.tries}
+            batch = unfinished[0] if unfinished else self._plan(round, left)
+            if batch is None:
+                return
+            calls = self._ledger.calls(batch)
+            requests = {call.key: Request.model_validate_json(call.request) for call in calls}
+            tries.update(requests.keys())
+            outcomes = await self._outcomes(batch, requests)
+            self._end(batch, calls, outcomes)
+            if refused := [outcome for outcome in outcomes.values() if isinstance(outcome, TeacherRefuses)]:
+                raise refused[0]
+            for key, ask in wanted.items():
+                outcome = outcomes.get(key)
+                if isinstance(outcome, Reply):
+                    self._till.look_at(outcome, ask)
+                elif isinstance(outcome, Failed) and tries[key] >= self._till.tries:
+                    self._till.give_up(key, outcome)
+
+    def _plan(self, round: int, asks: Mapping[str, Ask]) -> Batch | None:
+        """A batch of what is not answered yet, as far as the budget admits it and a batch holds; None of nothing."""
+        planned: list[Planned] = []
+        size = 0
+        for key in self._till.ledger.calls.missing(asks, round):
+            ask = asks[key]
+            size += len(self._batches.row(key, ask.request))
+            bound = self._till.bound(ask)
+            if len(planned) == MOST_ROWS or size > MOST_BYTES or not self._till.budget.reserve(key, bound):
+                break
+            if not self._till.bought_before(key, round, ask):
+                planned.append(Planned(key, ask.question, ask.request.model_dump_json(), bound))
+        return self._ledger.plan(round, planned) if planned else None
+
+    def _end(self, batch: Batch, calls: list[Planned], outcomes: Mapping[str, Outcome]) -> None:
+        """Keep what came of a batch's calls; what was not billed is forgotten, and what may have been counts."""
+        till = self._till
+        replies = {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, Reply)}
+        lost = {key for key, outcome in outcomes.items() if isinstance(outcome, Failed) and outcome.uncertain}
+        settled = [Settled(key, reply.raw, till.counted(reply), reply.outcome) for key, reply in replies.items()]
+        self._ledger.end(batch, settled, lost)
+        for call in calls:
+            if call.key in replies:
+                till.budget.settle(call.key, till.counted(replies[call.key]))
+                till.share(call.key, replies[call.key])
+            elif call.key in lost:
+                till.budget.settle(call.key, call.bound)
+            else:
+                till.budget.release(call.key)
+
+    async def _outcomes(self, batch: Batch, requests: Mapping[str, Request]) -> dict[str, Outcome]:
         """What came of a batch's requests, by their keys, when it has ended.
 
-        Raises TeacherError where the endpoint can't be asked, and TeacherRefuses where it takes the batch for none.
+        Raises TeacherError where the endpoint can't be asked.
         """
         try:
             id = batch.id or await self._created(batch, requests)
@@ -55,13 +126,13 @@ class Bulk:
             return found or await self._batches.create(batch.name, file)
 
         id = await self._patiently(create)
-        self._ledger.batches.created(batch, id)
+        self._ledger.created(batch, id)
         return id
 
     async def _uploaded(self, batch: Batch, requests: Mapping[str, Request]) -> str:
         rows = b"".join(self._batches.row(key, request) for key, request in requests.items())
         file = await self._patiently(lambda: self._batches.upload(batch.name, rows))
-        self._ledger.batches.uploaded(batch, file)
+        self._ledger.uploaded(batch, file)
         return file
 
     async def _fetched(self, name: str, id: str, requests: Mapping[str, Request]) -> dict[str, Outcome]:
@@ -81,7 +152,7 @@ class Bulk:
         return self._batches.read("\n".join(files), requests)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]], patience: int = 1) -> T:
-        retry = Retry(self._tries * patience, asyncio.Event())
+        retry = Retry(self._till.tries * patience, asyncio.Event())
         while True:
             try:
                 return await ask()

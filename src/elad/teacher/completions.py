@@ -7,25 +7,28 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from elad.budget import Usage
 from elad.teacher.teacher import Said
 
+Completion = Mapping[str, Any]
+"""A body that was found to hold a choice with a message, or else an error."""
 
-def is_completion(body: str) -> bool:
-    """Whether a body holds a choice with a message."""
+
+def completion(body: str) -> Completion | None:
+    """What is in a body; None where it holds no choice with a message."""
     try:
-        message = json.loads(body)["choices"][0]["message"]
-        _text(message.get("content"))
+        content: dict[str, Any] = json.loads(body)
+        _text(content["choices"][0]["message"].get("content"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return False
-    return True
+        return None
+    return content
 
 
-def said(body: str) -> Said:
-    """What a completion says, or why an endpoint declined; of a body that `is_completion`, or an error's."""
-    content = json.loads(body)
+def said(content: Completion) -> Said:
+    """What a completion says, or why an endpoint declined."""
     if "choices" not in content:
         return Said("", "refused", str(content["error"]["message"]))
     choice = content["choices"][0]
@@ -40,10 +43,10 @@ def said(body: str) -> Said:
     return Said(text)
 
 
-def usage(body: str, bound: Usage) -> Usage:
-    """What a completion cost, by class; where that is not told, or makes no sense, it cost what it may at most."""
+def usage(content: Completion) -> Usage | None:
+    """What a completion cost, by class; None where that is not told, or makes no sense."""
     try:
-        told = json.loads(body)["usage"]
+        told = content["usage"]
         read, wrote = told.get("prompt_tokens_details") or {}, told.get("completion_tokens_details") or {}
         asked, answered = told["prompt_tokens"], told["completion_tokens"]
         cached = min(read.get("cached_tokens") or 0, asked)
@@ -57,12 +60,12 @@ def usage(body: str, bound: Usage) -> Usage:
             reasoning_tokens=min(wrote.get("reasoning_tokens") or 0, answered),
         )
     except (ValueError, LookupError, TypeError, AttributeError):
-        return bound.model_copy(update={"untold_calls": 1})
+        return None
 
 
-def model(body: str) -> str | None:
+def model(content: Completion) -> str | None:
     """The model that a completion says it is of."""
-    told = json.loads(body).get("model")
+    told = content.get("model")
     return told if isinstance(told, str) and told else None
 
 

@@ -4,24 +4,25 @@ Only fields that such endpoints take widely are sent. How they differ is declare
 they refuse, which costs nothing. The key is read from the environment when a call is made and is kept nowhere.
 """
 
-import asyncio
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Literal
 
-import httpx2
 from pydantic import Field, PrivateAttr
 
 from elad.budget import Price, Usage
-from elad.errors import TeacherRefuses, reason_of
+from elad.errors import TeacherRefuses
 from elad.prices import listed
 from elad.teacher import completions
 from elad.teacher.batches import Batches
+from elad.teacher.http import Heard, Line
 from elad.teacher.messages import Request
 from elad.teacher.retry import Failed, seconds
-from elad.teacher.teacher import Reply, Said, Teacher, Traffic, dearest
+from elad.teacher.teacher import HANDS_OFF, Reply, Said, Teacher, Traffic, dearest
+from elad.teacher.waiting import run_to_end
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -38,8 +39,6 @@ _INSTEAD = {
     "limit": ({"max_completion_tokens": "max_tokens"}, re.compile("max_(completion_)?tokens")),
 }
 """What is tried next where an endpoint refuses a form, and how it says that it is the form that it refuses."""
-
-HANDS_OFF = "Nothing that was answered is lost: mend that, and the same command goes on."
 
 
 class Endpoint(Teacher):
@@ -75,7 +74,7 @@ class Endpoint(Teacher):
     metered: ClassVar[bool] = True
     stored: ClassVar[bool] = True
 
-    _client: httpx2.AsyncClient | None = PrivateAttr(None)
+    _line: Line | None = PrivateAttr(None)
     _forms: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
@@ -104,15 +103,18 @@ class Endpoint(Teacher):
 
     def ready(self) -> None:
         """Ask, for free, whether the endpoint is there, takes the key, and has what it is for. Raises TeacherError."""
+        run_to_end(self._look())
+
+    async def _look(self) -> None:
         listed = "batches" if self.mode == "batch" else "models"
         try:
-            answer = httpx2.get(f"{self.url}/{listed}", headers=self.headers(), timeout=min(self.timeout, 30.0))
-        except (httpx2.HTTPError, httpx2.InvalidURL, ImportError, ValueError, OSError) as error:
-            why = self.clean(_brief(error))
-            raise TeacherRefuses(f"teacher.base_url: {self.url} can't be reached ({why}).") from None
-        if answer.status_code in (401, 403):
-            raise self.refused(answer)
-        if self.mode == "batch" and answer.status_code in (404, 405):
+            async with Line(self.url, 1) as line:
+                heard = await line.request("GET", listed, self.headers(), within=min(self.timeout, 30.0))
+        except Failed as error:
+            raise TeacherRefuses(f"teacher.base_url: {self.url} can't be reached ({self.clean(str(error))}).") from None
+        if heard.status in (401, 403):
+            raise self.refused(heard)
+        if self.mode == "batch" and heard.status in (404, 405):
             raise TeacherRefuses(f"teacher.mode: {self.url} has no batches; buy there with mode: direct.")
 
     def listed_price(self) -> tuple[Price, str] | None:
@@ -133,63 +135,56 @@ class Endpoint(Teacher):
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
         """Connections for as many calls as are under way at a time."""
-        limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
-        try:
-            client = httpx2.AsyncClient(timeout=self.timeout, limits=limits)
-        except (ImportError, ValueError, OSError) as error:  # what proxies and certificates of the environment raise
-            raise TeacherRefuses(f"no connection can be made with this environment ({_brief(error)}).") from error
-        async with client:
-            self._client = client
+        async with Line(self.url, self.concurrency) as line:
+            self._line = line
             try:
                 yield
             finally:
-                self._client = None
+                self._line = None
 
     async def ask(self, request: Request) -> Reply:
         """Try once; what it refuses to be asked for in one form is asked for in the next at once."""
         forms = self.forms
-        try:
-            answer = await self.send("POST", "chat/completions", json=self.body(request, forms))
-        except httpx2.HTTPStatusError as error:
-            if self.another_form(error.response, forms):
-                return await self.ask(request)
-            return self.declined(error.response)
-        return self.read(answer.text, request, answer.headers)
+        heard = await self.send("POST", "chat/completions", json=self.body(request, forms))
+        if heard.status == 200:
+            return self.read(heard.text, request, heard.headers)
+        if self.another_form(heard, forms):
+            return await self.ask(request)
+        return self.declined(heard)
 
-    async def send(self, method: str, path: str, *, within: float | None = None, **content: Any) -> httpx2.Response:
+    async def send(self, method: str, path: str, *, within: float | None = None, **content: Any) -> Heard:
         """One request to the endpoint, and its answer. `within`: seconds, where it may take longer than others.
 
-        Raises Failed where another try may help, HTTPStatusError with what it declined, TeacherRefuses where there is
-        no use in asking.
+        Raises Failed where another try may help, TeacherRefuses where there is no use in asking.
         """
-        assert self._client, "asked within a session"
+        assert self._line, "asked within a session"
+        how = {"within": within or self.timeout, **content}
         try:
-            async with asyncio.timeout(within or self.timeout):
-                answer = await self._client.request(method, f"{self.url}/{path}", headers=self.headers(), **content)
-        except (httpx2.RequestError, TimeoutError) as error:
-            raise Failed(self.clean(_brief(error)), uncertain=_may_have_been_billed(error)) from error
-        self.check(answer)
-        return answer
+            heard = await self._line.request(method, path, self.headers(), **how)
+        except Failed as error:
+            raise Failed(self.clean(str(error)), uncertain=error.uncertain) from error
+        self.check(heard)
+        return heard
 
-    def check(self, answer: httpx2.Response) -> None:
+    def check(self, heard: Heard) -> None:
         """Raise what `send` does, where an answer is none."""
-        status = answer.status_code
+        status = heard.status
         if status in (408, 409, 429) or status >= 500:
-            if re.search("insufficient_(quota|credit|balance|funds)", answer.text):
-                raise self.refused(answer)
-            after = max(seconds(answer.headers.get("retry-after")), _reset(answer.headers) if status == 429 else 0)
+            if re.search("insufficient_(quota|credit|balance|funds)", heard.text):
+                raise self.refused(heard)
+            after = max(seconds(heard.headers.get("retry-after")), _reset(heard.headers) if status == 429 else 0)
             raise Failed(f"status {status}", after=after, too_many=status in (429, 503))
         if status in (401, 402, 403):
-            raise self.refused(answer)
-        answer.raise_for_status()
+            raise self.refused(heard)
 
     def read(self, body: str, request: Request, headers: Mapping[str, str] | None = None) -> Reply:
         """The reply in a body. Raises Failed where it is none."""
         body = self.clean(body)
-        if not completions.is_completion(body):
+        content = completions.completion(body)
+        if content is None:
             raise Failed(f"an answer that is none: {body[:80]!r}", uncertain=True)
-        cost = completions.usage(body, self.bound(request))
-        name, wrong = completions.model(body), None
+        cost = completions.usage(content) or self.bound(request).model_copy(update={"untold_calls": 1})
+        name, wrong = completions.model(content), None
         if name and not any(completions.same_model(known, name) for known in (self.model, *self.also_known_as)):
             wrong = f"{self.model!r} was asked and {name!r} answered. If these are one, set teacher.also_known_as."
         if cost.output_tokens > request.max_output_tokens and not cost.untold_calls:
@@ -197,23 +192,23 @@ class Endpoint(Teacher):
                 f"a reply has {cost.output_tokens} tokens where at most {request.max_output_tokens} were asked for, so "
                 "that no budget could be held: see teacher.limit for how the endpoint names that cap."
             )
-        outcome = "refused" if wrong else self.said(body).outcome
+        outcome = "refused" if wrong else completions.said(content).outcome
         assert outcome != "failed"
         return Reply(raw=body, usage=cost, outcome=outcome, hold=_reset(headers or {}), wrong=wrong)
 
     def said(self, raw: str) -> Said:
         """What a body that was kept says."""
-        return completions.said(raw)
+        return completions.said(json.loads(raw))
 
-    def declined(self, answer: httpx2.Response) -> Reply:
+    def declined(self, heard: Heard) -> Reply:
         """An answer that no other form or try would better: of this question alone, or else of all.
 
         Raises TeacherRefuses where it is of all.
         """
-        if answer.status_code in (400, 413, 422) and _OF_THE_QUESTION.search(answer.text):
-            why = self.clean(completions.told(answer.text))
+        if heard.status in (400, 413, 422) and _OF_THE_QUESTION.search(heard.text):
+            why = self.clean(completions.told(heard.text))
             return Reply(raw=completions.error_body(why), usage=Usage(calls=1), outcome="refused")
-        raise self.refused(answer)
+        raise self.refused(heard)
 
     def body(self, request: Request, forms: Mapping[str, str] | None = None) -> dict[str, Any]:
         """A request as it is sent."""
@@ -237,10 +232,10 @@ class Endpoint(Teacher):
         key = self._key()
         return {"Authorization": f"Bearer {key}"} if key else {}
 
-    def refused(self, answer: httpx2.Response) -> TeacherRefuses:
+    def refused(self, heard: Heard) -> TeacherRefuses:
         """What it says where it answers nothing at all."""
-        why = self.clean(completions.told(answer.text))
-        return TeacherRefuses(f"{self.url} refuses (status {answer.status_code}: {why}). {HANDS_OFF}")
+        why = self.clean(completions.told(heard.text))
+        return TeacherRefuses(f"{self.url} refuses (status {heard.status}: {why}). {HANDS_OFF}")
 
     @property
     def forms(self) -> dict[str, str]:
@@ -249,11 +244,11 @@ class Endpoint(Teacher):
         declared = {"reply": self.reply, "limit": self.limit}
         return {name: first[name] if how == "auto" else how for name, how in declared.items()} | self._forms
 
-    def another_form(self, answer: httpx2.Response, forms: Mapping[str, str]) -> bool:
+    def another_form(self, heard: Heard, forms: Mapping[str, str]) -> bool:
         """Whether it was one of the forms that was refused; then the one that comes next is asked in from now on."""
         for name, (following, says) in _INSTEAD.items():
             auto = getattr(self, name) == "auto" and forms[name] in following
-            if auto and answer.status_code in (400, 404, 415, 422) and says.search(answer.text):
+            if auto and heard.status in (400, 404, 415, 422) and says.search(heard.text):
                 if self.forms[name] == forms[name]:
                     self._forms[name] = following[forms[name]]
                 return True
@@ -273,11 +268,6 @@ class Endpoint(Teacher):
         return told.replace(key, "(the key)") if key else told
 
 
-def _may_have_been_billed(error: Exception) -> bool:
-    """Whether a request may have been worked on though no answer came of it."""
-    return not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError)
-
-
 def _reset(headers: Mapping[str, str]) -> float:
     """Seconds until it takes requests again, where its headers say that none is left: `x-ratelimit-*`."""
     longest = 0.0
@@ -291,7 +281,3 @@ def _span(told: str) -> float:
     """Seconds in `6m0s`, `1.5s`, `20ms` or a bare number."""
     units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
     return min(sum(float(n) * units[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd]|)", told)), 3600.0)
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {reason_of(error)}" if str(error) else type(error).__name__

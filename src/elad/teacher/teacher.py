@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from elad.teacher.batches import Batches
 
 
+HANDS_OFF = "Nothing that was answered is lost: mend that, and the same command goes on."
+"""What to do where the teacher can't be asked."""
+
+
 class Reply(Record):
     """What came back: raw, as it will be kept, and what it cost.
 
