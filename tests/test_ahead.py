@@ -12,6 +12,7 @@ from elad.loop import distil
 from elad.recipe import Recipe
 from elad.teacher import Reply, Request, Solver
 from tests.runs import contents, small_recipe
+from tests.test_durability import KillServer, answered, weights
 
 
 @pytest.fixture
@@ -112,3 +113,30 @@ def test_what_goes_wrong_ahead_is_told_and_what_was_trained_is_kept(
         assert ledger.last_round("train") == 1
     distil(recipe, tmp_path / "ill")
     assert contents(tmp_path / "ill") == contents(tmp_path / "well")
+
+
+def test_killed_while_it_trains_and_asks_ahead_it_resumes_to_the_same(minimal_student: Path, tmp_path: Path) -> None:
+    """At every second write, from the first training on to the second round's answers."""
+    server = KillServer(minimal_student)
+    changes = {"annotate": {"kind": "rationale"}, "select": {"kind": "random"}}
+    changes |= {"stop": [{"kind": "budget", "rounds": 2}]}
+    try:
+        assert server.run(tmp_path / "unharmed", **changes)["status"] == 0
+        killed = 0
+        for n in range(8, 1000, 2):
+            folder = tmp_path / str(n)
+            assert server.run(folder, kill_at=n, **changes)["status"] == -9
+            phases = {(round, phase) for round, phase, _ in contents(folder)["traces"]}
+            if (2, "annotate") in phases:
+                break
+            if (1, "keep") in phases:
+                killed += 1
+                known = answered(folder)
+                resumed = server.run(folder, **changes)
+                assert resumed["status"] == 0
+                assert not known & set(resumed["asked"])
+                assert contents(folder) == contents(tmp_path / "unharmed")
+                assert weights(folder) == weights(tmp_path / "unharmed")
+        assert killed > 3
+    finally:
+        server.close()

@@ -2,12 +2,11 @@
 
 import asyncio
 import hashlib
-import itertools
 import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -28,7 +27,8 @@ class SolverEndpoint:
     def __init__(self, share: float = 0.0, seed: int = 0) -> None:
         self.share = share
         self.seed = seed
-        self._plan = itertools.cycle(FAULTS)
+        self.faults: Sequence[str] = list(FAULTS)
+        self._faulty = 0
         self.always: tuple[int, dict[str, Any]] | None = None
         self.in_turn: list[tuple[int, str]] = []
         self.without_usage = False
@@ -40,6 +40,7 @@ class SolverEndpoint:
         self.babbles = 0
         self.tries: Counter[str] = Counter()
         self.billed: Counter[str] = Counter()
+        self.billed_tokens = 0
         self.failed: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
         self.batches: Batches | None = Batches(self.bill)
@@ -68,13 +69,17 @@ class SolverEndpoint:
         usage = {"prompt_tokens": reply.usage.input_tokens, "completion_tokens": reply.usage.output_tokens}
         choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         self.billed[name_of(body)] += 1
+        self.billed_tokens += reply.usage.tokens
         return {"choices": [choice], **({} if self.without_usage else {"usage": usage}), **self.extra}
 
     def fault(self, name: str) -> str | None:
         """What goes wrong with this try of a request, if anything does."""
         self.tries[name] += 1
         dice = random.Random(f"{self.seed}/{name}/{self.tries[name]}")
-        return next(self._plan) if dice.random() < self.share else None
+        if dice.random() >= self.share:
+            return None
+        self._faulty += 1
+        return self.faults[self._faulty % len(self.faults)]
 
 
 def name_of(body: dict[str, Any]) -> str:
