@@ -79,11 +79,12 @@ def test_nothing_is_asked_ahead_that_may_not_be_asked(
     assert not any(asked_in_training)
 
 
-@pytest.mark.parametrize("calls", range(4, 9))
+@pytest.mark.parametrize(("votes", "calls"), [*((1, calls) for calls in range(4, 9)), (3, 8), (3, 10), (3, 13)])
 def test_the_budget_admits_the_same_with_and_without(
-    minimal_student: Path, tmp_path: Path, calls: int, monkeypatch: pytest.MonkeyPatch
+    minimal_student: Path, tmp_path: Path, votes: int, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = blind(minimal_student, budget={"calls": calls})
+    annotate = {"kind": "rationale", "votes": votes}
+    recipe = blind(minimal_student, budget={"calls": calls}, annotate=annotate)
     distil(recipe, tmp_path / "ahead")
     monkeypatch.setattr(loop, "sure_to_be_asked", lambda *_: [])
     distil(recipe, tmp_path / "after")
@@ -118,7 +119,7 @@ def test_what_goes_wrong_ahead_is_told_and_what_was_trained_is_kept(
 def test_killed_while_it_trains_and_asks_ahead_it_resumes_to_the_same(minimal_student: Path, tmp_path: Path) -> None:
     """At every second write, from the first training on to the second round's answers."""
     server = KillServer(minimal_student)
-    changes = {"annotate": {"kind": "rationale"}, "select": {"kind": "random"}}
+    changes: dict[str, Any] = {"annotate": {"kind": "rationale"}, "select": {"kind": "random"}}
     changes |= {"stop": [{"kind": "budget", "rounds": 2}]}
     try:
         assert server.run(tmp_path / "unharmed", **changes)["status"] == 0

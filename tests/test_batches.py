@@ -79,7 +79,7 @@ def test_in_batches_a_run_comes_to_the_same_for_less(
     price = Price.model_validate(PRICE)
     assert price.of(batch) == price.of(once) / 2 > 0
     assert len(endpoint.batches.batches) == 3, "one a round"
-    assert told[-1].endswith("3/3 answered")
+    assert told[-1].endswith("completed, 3 answered")
 
 
 @pytest.mark.parametrize(
@@ -346,3 +346,103 @@ def test_interrupted_while_it_waits_it_ends_soon_and_takes_the_batch_up_again(
     assert server.run(tmp_path, **changes)["status"] == 0
     assert len(endpoint.batches.batches) == 1
     assert spent(tmp_path).calls == 3
+
+
+def test_answers_that_a_batch_does_not_hand_out_count_as_paid(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that all are answered, and its file is not there, or empty."""
+    assert endpoint.batches
+    work = endpoint.batches._work
+    for name, change in (("no file", {"output_file_id": None}), ("empty", {"output_file_id": "file-empty"})):
+        endpoint.batches.files["file-empty"] = b""
+
+        def withheld(batch: dict[str, Any], change: dict[str, Any] = change) -> None:
+            work(batch)
+            batch |= change
+
+        monkeypatch.setattr(endpoint.batches, "_work", withheld)
+        endpoint.billed_tokens = 0
+        recipe = paid(minimal_student, endpoint)
+        cap = recipe.budget.model_copy(update={"tokens": 9000})
+        distil(recipe.model_copy(update={"budget": cap}), tmp_path / name)
+        assert 0 < endpoint.billed_tokens <= spent(tmp_path / name).tokens <= 9000
+
+
+def test_a_batch_is_taken_up_whatever_the_mode_is_then(
+    server: KillServer, endpoint: SolverEndpoint, minimal_student: Path, direct: Path, tmp_path: Path
+) -> None:
+    endpoint.billed.clear()
+    folder = tmp_path / "run"
+    assert server.run(folder, kill_at=25, **bought(endpoint))["status"] == -9
+    with Ledger(folder, read_only=True) as ledger:
+        assert ledger.batches.unfinished()
+    distil(paid(minimal_student, endpoint, mode="direct"), folder)
+    assert came_to(folder) == came_to(direct)
+    assert set(endpoint.billed.values()) == {1}
+    assert spent(folder).batched == spent(folder).batched
+    batched = spent(folder).batched
+    assert batched is not None
+    assert batched.calls == 3, "what the batch answered is paid for as a batch"
+
+
+def test_a_batch_that_is_gone_stops_the_run_until_it_is_let_go(
+    server: KillServer, endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    assert endpoint.batches
+    assert server.run(tmp_path, kill_at=25, **bought(endpoint))["status"] == -9
+    endpoint.batches.batches.clear()
+    recipe = paid(minimal_student, endpoint)
+    with pytest.raises(TeacherRefuses, match=r"has the batch \w+ no more .*teacher.gone_batch=lost"):
+        distil(recipe, tmp_path)
+    distil(paid(minimal_student, endpoint, gone_batch="lost"), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.calls.spent(outcomes=("lost",)).calls == 3
+        assert ledger.calls.spent(outcomes=("answered",)).calls == 9
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"request_counts": [1]},
+        {"errors": ["boom"], "status": "failed"},
+        {"errors": [{"message": "no"}], "status": "failed"},
+        {"status": None},
+        {"id": 7},
+    ],
+    ids=str,
+)
+def test_odd_things_that_are_said_of_a_batch_are_no_traceback(
+    endpoint: SolverEndpoint,
+    minimal_student: Path,
+    tmp_path: Path,
+    odd: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert endpoint.batches
+    look = endpoint.batches._look
+    monkeypatch.setattr(endpoint.batches, "_look", lambda batch: {**look(batch), **odd})
+    with pytest.raises(TeacherError, match=r"can't be asked \(an answer with no good|takes no such batch"):
+        distil(paid(minimal_student, endpoint, tries=1), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"error": "boom"}, {"response": {"status_code": None, "body": {}}}, {"response": {"status_code": "500"}}],
+    ids=str,
+)
+def test_odd_rows_are_asked_again(
+    endpoint: SolverEndpoint,
+    minimal_student: Path,
+    tmp_path: Path,
+    row: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert endpoint.batches
+    answered, odd = endpoint.batches._answered, [row] * 2
+    monkeypatch.setattr(
+        endpoint.batches, "_answered", lambda r: {"custom_id": r["custom_id"], **odd.pop()} if odd else answered(r)
+    )
+    distil(paid(minimal_student, endpoint), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.counts()["annotated"] == 9

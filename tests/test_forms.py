@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from elad.budget import Usage
-from elad.errors import TeacherError, TeacherRefuses
+from elad.errors import RunFolderError, TeacherError, TeacherRefuses
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
@@ -193,3 +194,136 @@ def _without_calls(traces: list[tuple[Any, ...]]) -> list[Any]:
         return [bare(inner) for inner in value] if isinstance(value, list) else value
 
     return [(round, phase, bare(json.loads(body))) for round, phase, body in traces]
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
+        ({"prompt_tokens": True, "completion_tokens": 5}, None),
+        ({"prompt_tokens": 5.0, "completion_tokens": 5}, None),
+        ({"prompt_tokens": "5", "completion_tokens": 5}, None),
+        ({"prompt_tokens": 300, "completion_tokens": 9, "total_tokens": 359}, (300, 59)),
+    ],
+    ids=str,
+)
+def test_usage_that_makes_no_sense_is_not_believed(usage: dict[str, Any], counted: tuple[int, int] | None) -> None:
+    told = completions.usage({"usage": usage})
+    assert (None if told is None else (told.input_tokens, told.output_tokens)) == counted
+
+
+def test_more_input_than_there_can_be_stops_the_run(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    usage = {"prompt_tokens": 50_000, "completion_tokens": 5}
+    endpoint.always = 200, {"choices": [{"message": {"content": '{"flaw": null}'}}], "usage": usage}
+    with pytest.raises(TeacherError, match=r"50000 tokens and has at most .* no budget could be held"):
+        distil(paid(minimal_student, endpoint, concurrency=1), tmp_path)
+    assert len(endpoint.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("gpt-5-mini", "gpt-5-mini-2025-08-07", True),
+        ("gpt-4", "gpt-4-0613", True),
+        ("openai/gpt-5-mini", "GPT-5-mini", True),
+        ("gemini-2.0-flash", "models/gemini-2.0-flash-001", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-5-mini", "gpt-5", False),
+        ("o1", "o1-mini", False),
+        ("gpt-4", "gpt-4-32k", False),
+    ],
+)
+def test_a_smaller_sister_is_another_model(one: str, other: str, same: bool) -> None:
+    assert completions.same_model(one, other) == completions.same_model(other, one) == same
+
+
+@pytest.mark.parametrize("key", ["1", "none", "steps", "EMPTY"])
+def test_a_key_that_is_no_secret_spoils_no_reply(
+    minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with SolverEndpoint() as endpoint:
+        endpoint.key = key
+        distil(paid(minimal_student, endpoint), tmp_path)
+        assert sum(endpoint.billed.values()) == 9
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.counts()["annotated"] == 9
+        assert not any("(the key)" in (call.reply or "") for call in ledger.calls.answered())
+
+
+@pytest.mark.parametrize("at", [0, 150, 185, 195])
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_key_that_is_repeated_is_told_nowhere_not_even_in_part(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, at: int, status: int
+) -> None:
+    said = "context length " + "x" * at + " key " + KEY
+    told = ""
+    endpoint.always = status, {"error": {"message": said}}
+    with suppress(TeacherRefuses):
+        distil(paid(minimal_student, endpoint), tmp_path)
+    try:
+        distil(paid(minimal_student, endpoint), tmp_path)
+    except TeacherRefuses as error:
+        told = str(error)
+    assert KEY[:8] not in told
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or KEY[:8].encode() not in file.read_bytes(), file
+
+
+def test_a_key_in_a_reply_is_not_kept(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:
+    endpoint.extra = {"system_fingerprint": f"Bearer {KEY}"}
+    distil(paid(minimal_student, endpoint), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert all("(the key)" in (call.reply or "") for call in ledger.calls.answered())
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or KEY.encode() not in file.read_bytes(), file
+
+
+def test_a_base_url_with_a_password_is_refused(endpoint: SolverEndpoint, minimal_student: Path) -> None:
+    with pytest.raises(ValueError, match="a recipe is no place for secrets") as refused:
+        paid(minimal_student, endpoint, base_url="http://u:TOPSECRET@127.0.0.1:9/v1")
+    assert "see key_from" in str(refused.value)
+
+
+def test_a_page_in_place_of_an_endpoint_is_told_before_anything_is_asked(
+    minimal_student: Path, tmp_path: Path, endpoint: SolverEndpoint
+) -> None:
+    endpoint.models = b"<!doctype html><title>it works</title>"
+    with pytest.raises(TeacherRefuses, match=r"answers with a page.* /v1, missing\?"):
+        distil(paid(minimal_student, endpoint), tmp_path)
+    assert not endpoint.bodies
+
+
+@pytest.mark.parametrize("said", ["context length \ud800", "context length \x00 \u202e"])
+def test_odd_characters_of_a_refusal_are_kept_as_they_can_be(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, said: str
+) -> None:
+    endpoint.always = 400, {"error": {"message": said}}
+    distil(paid(minimal_student, endpoint), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.counts()["unusable"] == 9
+
+
+def test_how_it_is_asked_may_be_mended_in_the_same_folder(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    """As the error says: the same command goes on."""
+    endpoint.knows = old
+    with pytest.raises(TeacherRefuses, match="max_completion_tokens"):
+        distil(paid(minimal_student, endpoint, reply="text", limit="max_completion_tokens"), tmp_path)
+    distil(paid(minimal_student, endpoint, reply="text", limit="max_tokens"), tmp_path)
+    assert set(endpoint.billed.values()) == {1}
+
+
+def test_another_address_in_the_environment_is_another_teacher(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
+    recipe = paid(minimal_student, endpoint, base_url=None)
+    distil(recipe, tmp_path)
+    with SolverEndpoint() as other:
+        monkeypatch.setenv("OPENAI_BASE_URL", other.url)
+        with pytest.raises(RunFolderError, match=r"teacher.url: .* here, .* there"):
+            distil(recipe, tmp_path)

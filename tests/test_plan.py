@@ -13,6 +13,7 @@ from elad.loop import distil
 from elad.plan import lines, plan
 from elad.plan.reckoning import Cost, affordable, margin
 from elad.recipe import Recipe, load_recipe
+from tests.endpoint import KEY, SolverEndpoint
 from tests.runs import contents, small_recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -152,3 +153,32 @@ def test_reckoning() -> None:
     assert affordable(Caps.model_validate({"money": "0.005", "calls": 9}), one, both) == pytest.approx(4.5)
     told = one.plus(other, 100).told(Caps(tokens=5000), priced=True)
     assert told == {"calls": 101, "input_tokens": 5000, "output_tokens": 5000, "tokens": 5000, "money": "0.150500"}
+
+
+def test_after_a_plan_the_budget_may_be_another_as_long_as_nothing_is_spent(recipe: Recipe, tmp_path: Path) -> None:
+    plan(recipe, tmp_path)
+    smaller = recipe.model_copy(update={"budget": Caps(calls=5)})
+    assert plan(smaller, tmp_path)["expected"]["calls"] == 5
+    distil(smaller, tmp_path)
+    with pytest.raises(RunFolderError, match=r"budget.calls: 5 here, 100 there"):
+        plan(recipe, tmp_path)
+
+
+def test_batches_are_reckoned_at_their_discount(minimal_student: Path, tmp_path: Path) -> None:
+    price = {"input": 1, "output": 4, "batch": "0.5"}
+    money = []
+    with SolverEndpoint() as endpoint, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", KEY)
+        for mode in ("direct", "batch"):
+            how = {"kind": "openai", "model": "m", "base_url": endpoint.url, "mode": mode, "price": price}
+            told = plan(small_recipe(minimal_student, teacher=how), tmp_path / mode)
+            money.append([float(told[name]["money"]) for name in ("expected", "at_most")])
+        assert not endpoint.bodies
+    assert money[1] == pytest.approx([half / 2 for half in money[0]], abs=1e-6)
+
+
+def test_seconds_are_those_of_what_was_done(recipe: Recipe, tmp_path: Path) -> None:
+    first = plan(recipe, tmp_path, probe=2)["seconds"]
+    assert set(first) == {"training", "attempts", "answers"}
+    assert all(seconds >= 0 for seconds in first.values())
+    assert set(plan(recipe, tmp_path, probe=2)["seconds"]) == {"training"}, "nothing was done anew"

@@ -115,3 +115,19 @@ def _request() -> Request:
     nothing = Explanation(steps=(), answer=None)
     attempt = Attempt(question=Question(id="q", text="?"), explanation=nothing, evidence=Evidence(steps=()))
     return Rationale().request(attempt, 99)
+
+
+def test_no_listed_price_breaks_a_bound() -> None:
+    """Lists have models whose cached input is dearer than other input, and alike."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    addresses = {"openai": "https://api.openai.com/v1", "openrouter": "https://openrouter.ai/api/v1"}
+    found = [
+        listed(model.id, addresses[provider.id])
+        for provider in get_snapshot().providers
+        if provider.id in addresses
+        for model in provider.models
+    ]
+    known = [price for price, _ in filter(None, found)]
+    assert len(known) > 100
+    assert any(price.batch < 1 for price in known)

@@ -77,11 +77,14 @@ def test_what_is_read_again_is_trained_on_in_the_rounds_to_come(
 
 
 def test_where_nothing_is_to_be_read_nothing_changes(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="is no run folder"):
-        reparse(tmp_path / "nowhere")
-    distil(recipe, tmp_path)
-    before = contents(tmp_path)
-    assert reparse(tmp_path) == {"found": []}
-    assert contents(tmp_path) == before
-    with Ledger(tmp_path), pytest.raises(RunFolderError, match="in use"):
-        reparse(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for folder in ("nowhere", "photos"):
+        with pytest.raises(RunFolderError, match="is no run folder"):
+            reparse(tmp_path / folder)
+    assert not list((tmp_path / "photos").iterdir()), "looking at a folder makes it no run's"
+    distil(recipe, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    assert reparse(tmp_path / "run") == {"found": []}
+    assert contents(tmp_path / "run") == before
+    with Ledger(tmp_path / "run"), pytest.raises(RunFolderError, match="in use"):
+        reparse(tmp_path / "run")

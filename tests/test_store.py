@@ -1,5 +1,6 @@
 """Answers across runs: what was paid for on this machine is not bought again, and changes nothing of a run."""
 
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from elad.loop import distil
 from elad.recipe import Recipe
 from elad.report import markdown, summary
 from elad.store import Store, place
+from elad.teacher import Desk
 from tests.endpoint import KEY, SolverEndpoint
 from tests.runs import contents, small_recipe
 
@@ -93,7 +95,7 @@ def test_refusals_and_cut_off_replies_are_paid_for_and_not_replayed(
 def test_it_can_be_turned_off_and_lies_where_data_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ELAD_ANSWERS", "off")
     assert place() is None
-    Store().keep("key", "t", "r", Usage())
+    Store().keep("t", [("key", "r", Usage())])
     assert Store().find("key") is None
     monkeypatch.delenv("ELAD_ANSWERS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -117,8 +119,8 @@ def test_a_store_that_can_not_be_used_stops_no_run(
 def test_shelves_are_told_and_pruned(store: Path) -> None:
     filled = Store()
     for number in range(5):
-        filled.keep(str(number), "a" if number < 3 else "b", "reply", Usage(calls=1, input_tokens=10))
-    filled.keep("0", "a", "another", Usage())
+        filled.keep("a" if number < 3 else "b", [(str(number), "reply", Usage(calls=1, input_tokens=10))])
+    filled.keep("a", [("0", "another", Usage())])
     assert filled.find("0") == ("reply", Usage(calls=1, input_tokens=10)), "the first stays"
     assert [(s.teacher, s.answers, s.usage.input_tokens) for s in filled.shelves()] == [("a", 3, 30), ("b", 2, 20)]
     assert filled.prune("a", older_than=1) == 0, "they are of today"
@@ -133,7 +135,7 @@ def test_many_runs_write_it_at_once(store: Path) -> None:
     def fill(name: str) -> None:
         mine = Store()
         for number in range(100):
-            mine.keep(f"{name}/{number}", name, "reply", Usage(calls=1))
+            mine.keep(name, [(f"{name}/{number}", "reply", Usage(calls=1))])
         mine.close()
 
     threads = [threading.Thread(target=fill, args=(name,)) for name in "abcd"]
@@ -142,3 +144,35 @@ def test_many_runs_write_it_at_once(store: Path) -> None:
     for thread in threads:
         thread.join()
     assert [shelf.answers for shelf in Store().shelves()] == [100] * 4
+
+
+def test_what_one_process_kept_for_its_run_alone_the_next_shares(
+    store: Path, endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    """A kill came between the ledger's commit and the store's."""
+    recipe = paid(minimal_student, endpoint)
+    distil(recipe, tmp_path / "one")
+    store.unlink()
+    with Ledger(tmp_path / "one") as ledger:
+        Desk(recipe.teacher, ledger, recipe.budget).close()
+    distil(recipe, tmp_path / "other")
+    assert sum(endpoint.billed.values()) == 9
+
+
+def test_what_nobody_of_ours_wrote_is_no_answer(store: Path) -> None:
+    filled = Store()
+    filled.keep("t", [("key", "reply", Usage())])
+    with sqlite3.connect(store) as db:
+        db.execute("UPDATE answers SET usage = 'nonsense'")
+    db.close()
+    assert filled.find("key") is None
+    with pytest.raises(StorageError, match="holds what no run has written"):
+        filled.shelves()
+    filled.close()
+
+
+def test_its_place_is_read_as_people_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELAD_ANSWERS", "OFF")
+    assert place() is None
+    monkeypatch.setenv("ELAD_ANSWERS", "~/x.sqlite")
+    assert place() == Path.home() / "x.sqlite"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from elad.errors import TeacherError, TeacherRefuses
+from elad import progress
+from elad.errors import Interrupted, TeacherError, TeacherRefuses
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
@@ -195,3 +196,41 @@ def test_a_question_that_gives_orders_is_data(endpoint: SolverEndpoint, minimal_
         assert ledger.counts().get("annotated", 0) == 0
         assert ledger.counts()["unusable"] == 9
         assert all("not a question of the arithmetic world" in reason for _, reason in ledger.unusable())
+
+
+def test_after_a_stop_nothing_more_is_asked(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:
+    """Also nothing that was waiting for its turn in the minute."""
+    endpoint.fails_after = 1
+    recipe = paid(minimal_student, endpoint, size=8, concurrency=8, requests_per_minute=240)
+    with pytest.raises(TeacherRefuses, match="no more"):
+        distil(recipe, tmp_path)
+    assert len(endpoint.bodies) == 2
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.calls.spent().calls == 1
+
+
+def test_ctrl_c_is_heeded_while_calls_are_tried_again(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_FIRST", 100.0)
+    endpoint.always = 503, {"error": {"message": "busy"}}
+
+    class Pressed:
+        """Ctrl-C, as soon as a call waits for its next try."""
+
+        @staticmethod
+        def uniform(*_: float) -> float:
+            progress._interrupted = True
+            return 50.0
+
+    monkeypatch.setattr(retry, "random", Pressed)
+    with pytest.raises(Interrupted):
+        distil(paid(minimal_student, endpoint), tmp_path)
+    progress._interrupted = False
+    assert len(endpoint.bodies) <= 3
+
+
+def test_after_a_ctrl_c_another_run_may_begin(recipe: Recipe, tmp_path: Path) -> None:
+    with progress.shown(None):
+        progress._interrupted = True
+    distil(recipe, tmp_path)

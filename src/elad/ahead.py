@@ -9,6 +9,7 @@ order in which the round itself will, and it finds their answers in the ledger.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from elad.ledger import Ledger
 from elad.recipe import Recipe
@@ -52,7 +53,8 @@ def sure_to_be_asked(recipe: Recipe, ledger: Ledger, student: Student, number: i
     known = {*choice.audited, *(() if recipe.select.reads_evidence else choice.selected)}
     annotator, most = recipe.annotate, recipe.teacher.max_output_tokens
     return [
-        Ask(attempt.question.id, annotator.request(attempt, most), str)
+        Ask(attempt.question.id, request, partial(annotator.read, attempt, request))
         for attempt in unwritten
         if attempt.question.id in known
+        for request in annotator.first_requests(attempt, most)
     ]

@@ -52,6 +52,10 @@ class Usage(Record):
         """Tokens of all classes."""
         return self.input_tokens + self.output_tokens
 
+    def as_json(self) -> str:
+        """As it is kept: what is 0 is left out."""
+        return self.model_dump_json(exclude_defaults=True)
+
     def in_a_batch(self) -> "Usage":
         """The same, gone through a batch."""
         return self.model_copy(update={"batched": self.by_itself()})

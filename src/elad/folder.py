@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from elad.errors import RunFolderError, StorageError
 from elad.fit import Fitted
 from elad.ledger import Ledger
@@ -30,33 +28,34 @@ def claim(ledger: Ledger, recipe: Recipe) -> None:
     """Make the folder this recipe's, or check that it is. Raises RunFolderError with the fields that differ.
 
     A recipe that failed before any question came in may be mended and run in the same folder; so may its `train` as
-    long as no round was trained. How the teacher is called, how patiently it is asked and what it costs may change.
+    long as no round was trained, and `budget` and `stop` as long as nothing was paid for. How the teacher is called,
+    how patiently it is asked and what it costs may always change.
     """
-    resolved = recipe.resolved()
-    before = json.loads(ledger.fact("recipe") or "null")
+    resolved, course = recipe.resolved(), _course(recipe)
+    before = json.loads(ledger.fact("course") or "null")
     if before and ledger.counts():
-        mended = {} if ledger.last_round("train") else {"train": resolved["train"]}
-        if found := differences(_course({**before, **mended}), _course(resolved)):
+        free = set() if ledger.last_round("train") else {"train"}
+        free |= set() if ledger.calls.spent().calls else {"budget", "stop"}
+        if found := differences({**before, **{name: course[name] for name in free}}, course):
             raise RunFolderError(
                 f"{ledger.folder} is the run of another recipe. It differs in\n  "
                 + "\n  ".join(found)
                 + "\nName another run folder, or go on with the recipe that the folder was made with."
+                + ("" if ledger.calls.spent().calls else " (Nothing was paid for in it: it can also be deleted.)")
             )
-    if before != resolved:
-        ledger.state_fact("recipe", json.dumps(resolved))
+    for name, fact in (("recipe", resolved), ("course", course)):
+        if (told := json.dumps(fact)) != ledger.fact(name):
+            ledger.state_fact(name, told)
     try:
         (ledger.folder / "recipe.yaml").write_text(recipe.as_yaml(), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{ledger.folder / 'recipe.yaml'} can't be written: {error.strerror}") from error
 
 
-def _course(resolved: dict[str, Any]) -> dict[str, Any]:
+def _course(recipe: Recipe) -> dict[str, Any]:
     """What decides how a run goes: not how patiently its teacher is asked, what it is called and what it costs."""
-    try:
-        teacher = Recipe.model_validate(resolved).teacher
-    except ValidationError:  # of another version
-        return resolved
-    return {**resolved, "teacher": {**teacher.identity(), "max_output_tokens": teacher.max_output_tokens}}
+    teacher = {**recipe.teacher.identity(), "max_output_tokens": recipe.teacher.max_output_tokens}
+    return {**recipe.resolved(), "teacher": teacher}
 
 
 def hold_to_origin(ledger: Ledger, recipe: Recipe, student: Student) -> None:

@@ -6,7 +6,7 @@ the same function starts a run, resumes it after any interruption, and does noth
 
 import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -65,13 +65,8 @@ def distil(recipe: Recipe, folder: Path) -> str:
         if reason := stopped(ledger):
             return reason
         run = begin(recipe, ledger)
-        scores = ledger.trace(0, "evaluate", Scores, lambda: evaluate(run.student, run.held_out))
-        rounds: list[Round] = []
-        while True:
-            rounds.append(_round(run, rounds, rounds[-1].after if rounds else scores))
-            verdict = ledger.trace(len(rounds), "stop", Sufficiency, lambda: _verdict(recipe, rounds))
-            if verdict.reason:
-                return verdict.reason
+        with closing(run.desk):
+            return _until_enough(run)
 
 
 def begin(recipe: Recipe, ledger: Ledger) -> Run:
@@ -85,6 +80,17 @@ def begin(recipe: Recipe, ledger: Ledger) -> Run:
     desk = Desk(recipe.teacher, ledger, recipe.budget, price)
     admit(ledger, recipe.pool, recipe.held_out)
     return Run(recipe, ledger, desk, student, ledger.questions("held out"))
+
+
+def _until_enough(run: Run) -> str:
+    """Round after round, until a rule says why to stop."""
+    scores = run.ledger.trace(0, "evaluate", Scores, lambda: evaluate(run.student, run.held_out))
+    rounds: list[Round] = []
+    while True:
+        rounds.append(_round(run, rounds, rounds[-1].after if rounds else scores))
+        verdict = run.ledger.trace(len(rounds), "stop", Sufficiency, lambda: _verdict(run.recipe, rounds))
+        if verdict.reason:
+            return verdict.reason
 
 
 def choose(run: Run, number: int) -> Chosen:

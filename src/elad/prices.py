@@ -58,21 +58,28 @@ def listed(model: str, url: str) -> tuple[Price, str] | None:
         direct = ask("default")
     except LookupError:
         return None
-    known = {
-        "input": _flat(direct, "input_mtok"),
-        "output": _flat(direct, "output_mtok"),
-        "cached": _flat(direct, "cache_read_mtok"),
-        "written": _flat(direct, "cache_write_mtok"),
-    }
-    if known["input"] is None or known["output"] is None:
-        return None
+    asked, said = _flat(direct, "input_mtok"), _flat(direct, "output_mtok")
+    if asked is None or said is None or getattr(direct, "requests_kcount", None):
+        return None  # also where a request itself costs something: that is no price of ours
+    # bounds are reckoned by the dearest class, so none may undercut the order that prices have
+    price = Price(
+        input=asked,
+        output=said,
+        cached=min(_flat(direct, "cache_read_mtok") or asked, asked),
+        written=max(_flat(direct, "cache_write_mtok") or asked, asked),
+        reasoning=max(_flat(direct, "output_reasoning_mtok") or said, said),
+        batch=_share(said, ask),
+    )
+    return price, f"genai-prices {version('genai-prices')}"
+
+
+def _share(said: Decimal, ask: Callable[[str], Any]) -> Decimal:
+    """The share of a price that is paid for what goes through a batch; all of it where the list does not say."""
     try:
         batched = _flat(ask("batch"), "output_mtok")
-        known["batch"] = batched / known["output"] if batched is not None and known["output"] else Decimal(1)
-    except (LookupError, TypeError, ValueError):
-        known["batch"] = Decimal(1)
-    price = Price.model_validate({name: value for name, value in known.items() if value is not None})
-    return price, f"genai-prices {version('genai-prices')}"
+    except LookupError:
+        return Decimal(1)
+    return min(batched / said, Decimal(1)) if batched is not None and said else Decimal(1)
 
 
 def _flat(prices: Any, name: str) -> Decimal | None:

@@ -94,4 +94,4 @@ def shown(console: Console | None) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-        _console = None
+        _console, _interrupted = None, False

@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from elad.annotate import Bought
-from elad.errors import RunFolderError
-from elad.keep import Kept as KeptIds
+from elad.keep import Kept
 from elad.ledger import Ledger
 from elad.recipe import Recipe
 from elad.report import stored_recipe
 from elad.select import Choice
-from elad.teacher import Kept
+from elad.teacher import FromLedger
 
 
 def reparse(folder: Path) -> dict[str, Any]:
     """Which questions were found, as plain data. Raises RunFolderError where there is no run, or it is in use."""
-    if not folder.is_dir():
-        raise RunFolderError(f"{folder} is no run folder.")
+    Ledger(folder, read_only=True).close()  # so that no folder becomes a run's by being looked at
     with Ledger(folder) as ledger:
         recipe = stored_recipe(ledger)
         found = [id for number in range(1, ledger.last_round("annotate") + 1) for id in _round(ledger, recipe, number)]
@@ -34,12 +32,12 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> list[str]:
     if not bought.unusable:
         return []
     asked = [attempt for attempt in ledger.attempts(number) if attempt.question.id in bought.unusable]
-    again = recipe.annotate.annotate(Kept(recipe.teacher, ledger), number, asked, frozenset(choice.audited))
+    again = recipe.annotate.annotate(FromLedger(recipe.teacher, ledger), number, asked, frozenset(choice.audited))
     found = {annotation.question.id for annotation in again.annotations}
     if not found:
         return []
     left = {id: why for id, why in bought.unusable.items() if id not in found}
     whole = bought.model_copy(update={"annotations": bought.annotations + again.annotations, "unusable": left})
-    kept: KeptIds = recipe.keep.keep(whole.annotations)
+    kept: Kept = recipe.keep.keep(whole.annotations)
     ledger.amend(number, {"annotate": whole, "keep": kept}, [(id, "annotated", None) for id in found])
     return sorted(found)

@@ -7,13 +7,19 @@ so that nothing is lost with this file. Answers never expire; refusals and repli
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from elad.budget import Usage
 from elad.errors import StorageError
 from elad.progress import say
+
+_AT_ONCE = 100
+"""Answers that are written by one statement."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -35,11 +41,11 @@ class Shelf(NamedTuple):
 
 def place() -> Path | None:
     """Where the answers lie; None where they are turned off."""
-    told = os.environ.get("ELAD_ANSWERS")
-    if told == "off":
+    told = os.environ.get("ELAD_ANSWERS", "")
+    if told.casefold() == "off":
         return None
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return Path(told) if told else data / "elad" / "answers.sqlite"
+    return Path(told).expanduser() if told else data / "elad" / "answers.sqlite"
 
 
 class Store:
@@ -52,12 +58,19 @@ class Store:
     def find(self, key: str) -> tuple[str, Usage] | None:
         """The raw reply to a call, and what it cost, if it was ever answered."""
         rows = self._tried("SELECT reply, usage FROM answers WHERE key = ?", key)
-        return (rows[0][0], Usage.model_validate_json(rows[0][1])) if rows else None
+        try:
+            return (rows[0][0], Usage.model_validate_json(rows[0][1])) if rows else None
+        except ValidationError:  # somebody else has written there
+            return None
 
-    def keep(self, key: str, teacher: str, reply: str, usage: Usage) -> None:
-        """Keep an answer; the first of a key stays."""
-        cost, day = usage.model_dump_json(exclude_defaults=True), f"{datetime.now(UTC):%Y-%m-%d}"
-        self._tried("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", key, teacher, reply, cost, day)
+    def keep(self, teacher: str, answers: Sequence[tuple[str, str, Usage]]) -> None:
+        """Keep a teacher's answers (key, raw reply, what it cost); the first of a key stays."""
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        for start in range(0, len(answers), _AT_ONCE):
+            some = answers[start : start + _AT_ONCE]
+            rows = [(key, teacher, reply, usage.as_json(), day) for key, reply, usage in some]
+            marks = ", ".join("(?, ?, ?, ?, ?)" for _ in rows)
+            self._tried(f"INSERT OR IGNORE INTO answers VALUES {marks}", *(value for row in rows for value in row))
 
     def shelves(self) -> list[Shelf]:
         """What there is, teacher by teacher. Raises StorageError."""
@@ -65,7 +78,10 @@ class Store:
         shelves = []
         for teacher, answers, size, first, last in self._sure(sql):
             usages = self._sure("SELECT usage FROM answers WHERE teacher = ?", teacher)
-            total = sum((Usage.model_validate_json(row[0]) for row in usages), Usage())
+            try:
+                total = sum((Usage.model_validate_json(row[0]) for row in usages), Usage())
+            except ValidationError as error:
+                raise StorageError(f"{self._place} holds what no run has written: restore or delete it.") from error
             shelves.append(Shelf(teacher, answers, size, total, first, last))
         return shelves
 

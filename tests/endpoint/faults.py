@@ -65,18 +65,18 @@ CERTAIN = {
     "500": _status(500),
     "502": _status(502),
     "503": _status(503),
+    "garbage": _body(b"<html>it works</html>"),
+    "not an object": _body(b"[]"),
 }
-"""Those that an endpoint answers with a status: it billed nothing."""
+"""Those that an endpoint answers with a status, or somebody else in its place: it billed nothing."""
 
 UNCERTAIN = {
     "reset": _reset,
     "cut off": _cut_off,
     "silence": _silence,
     "slow bytes": _slow_bytes,
-    "garbage": _body(b"<html>it works</html>"),
     "no choices": _body(b'{"choices": []}'),
     "no message": _body(b'{"choices": [{"index": 0}]}'),
-    "not an object": _body(b"[]"),
     "truncated JSON": _body(b'{"choices": [{"mess'),
 }
 """Those of which a client can't know that they were not billed."""

@@ -32,6 +32,8 @@ class SolverEndpoint:
         self.always: tuple[int, dict[str, Any]] | None = None
         self.in_turn: list[tuple[int, str]] = []
         self.without_usage = False
+        self.key = KEY
+        self.models: object = {"data": []}
         self.poison: str | None = None
         self.fails_after: int | None = None
         self.failure = 403
@@ -99,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._known():
             return self._tell(401, self._no_such_key())
-        return self._tell(200, {"data": []}) if self.path == "/v1/models" else self._batches("GET", b"")
+        return self._tell(200, self.endpoint.models) if self.path == "/v1/models" else self._batches("GET", b"")
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
@@ -142,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {"error": {"message": f"no such key: {self.headers.get('Authorization')}"}}
 
     def _known(self) -> bool:
-        return self.headers.get("Authorization") == f"Bearer {KEY}"
+        return self.headers.get("Authorization") == f"Bearer {self.endpoint.key}"
 
     def _tell(self, status: int, content: object, headers: dict[str, str] | None = None) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()

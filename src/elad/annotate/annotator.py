@@ -9,7 +9,7 @@ from pydantic import Field
 
 from elad.annotate.talk import Talk, hold
 from elad.records import Annotation, Attempt, Part, Record
-from elad.teacher import Kept, Request
+from elad.teacher import Answerer, Request
 from elad.teacher.prompts import prompt
 
 
@@ -64,11 +64,15 @@ class Annotator(Part):
         """How many calls an explanation of so many steps can take: each vote, and each again where it can't be read."""
         return 2 * self.votes
 
+    def first_requests(self, attempt: Attempt, max_output_tokens: int) -> list[Request]:
+        """The requests about an attempt that are made whatever comes of any: one a first vote."""
+        return [self._sampled(attempt, max_output_tokens, sample) for sample in range(self.first_votes)]
+
     def ready(self) -> None:
         """Read the prompt. Raises InputError."""
         prompt(self.prompt)
 
-    def annotate(self, teacher: Kept, round: int, attempts: Sequence[Attempt], audited: frozenset[str]) -> Bought:
+    def annotate(self, teacher: Answerer, round: int, attempts: Sequence[Attempt], audited: frozenset[str]) -> Bought:
         """Talk with the teacher about each attempt, as often as votes are needed."""
         talks: list[list[Talk]] = [[] for _ in attempts]
         wanted = self.first_votes
@@ -76,14 +80,17 @@ class Annotator(Part):
             new = []
             for attempt, held in zip(attempts, talks, strict=True):
                 while len(held) < wanted and self._undecided(held):
-                    request = self.request(attempt, teacher.max_output_tokens)
-                    held.append(Talk(attempt, request.model_copy(update={"sample": len(held)}), self.read))
+                    request = self._sampled(attempt, teacher.max_output_tokens, len(held))
+                    held.append(Talk(attempt, request, self.read))
                     new.append(held[-1])
             hold(teacher, round, new)
             wanted += 1
             if wanted > self.votes:
                 break
         return self._counted(attempts, talks, audited)
+
+    def _sampled(self, attempt: Attempt, max_output_tokens: int, sample: int) -> Request:
+        return self.request(attempt, max_output_tokens).model_copy(update={"sample": sample})
 
     def _undecided(self, held: Sequence[Talk]) -> bool:
         most = max((len(group) for group in self._groups(held)), default=0)
@@ -107,11 +114,12 @@ class Annotator(Part):
         unasked: list[str] = []
         for attempt, held in zip(attempts, talks, strict=True):
             id = attempt.question.id
-            if groups := self._groups(held):
+            heard = sum(talk.annotation is not None or talk.why is not None for talk in held)
+            if heard < self.first_votes:  # the budget ended before a majority could have spoken
+                unasked.append(id)
+            elif groups := self._groups(held):
                 paid = {"audit": id in audited, "calls": tuple(call for talk in held for call in talk.calls)}
                 annotations.append(max(groups, key=len)[0].model_copy(update=paid))
-            elif why := next((talk.why for talk in held if talk.why), None):
-                unusable[id] = why
             else:
-                unasked.append(id)
+                unusable[id] = next(talk.why for talk in held if talk.why)
         return Bought(annotations=tuple(annotations), unusable=unusable, unasked=tuple(unasked))

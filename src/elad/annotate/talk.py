@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from elad.records import Annotation, Attempt
-from elad.teacher import Ask, BadReply, Declined, Kept, Request, Said
+from elad.teacher import Answerer, Ask, BadReply, Declined, Request, Said
 from elad.teacher.messages import again_request
 
 Read = Callable[[Attempt, Request, str], Annotation | Request]
@@ -63,7 +63,7 @@ class Talk:
             self._again, self.next = True, again_request(request, reply, str(self.why))
 
 
-def hold(teacher: Kept, round: int, talks: Sequence[Talk]) -> None:
+def hold(teacher: Answerer, round: int, talks: Sequence[Talk]) -> None:
     """Bring talks to their ends, a turn of each at a time."""
     while going := [talk for talk in talks if talk.next]:
         for talk, answer in zip(going, teacher.ask(round, [talk.ask() for talk in going]), strict=True):

@@ -33,7 +33,9 @@ def doctor(
 def answers(
     prune: Annotated[bool, typer.Option("--prune", help="Throw answers away: all, or those that are told.")] = False,
     teacher: Annotated[str | None, typer.Option(help="With --prune: the answers of this teacher alone.")] = None,
-    older_than: Annotated[int | None, typer.Option(metavar="DAYS", min=0, help="With --prune: only these.")] = None,
+    older_than: Annotated[
+        int | None, typer.Option(metavar="DAYS", min=0, max=36500, help="With --prune: only these.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the answers that were paid for on this machine, which no run buys again; or throw some away."""

@@ -77,10 +77,7 @@ class Batches:
 
         Its other calls cost nothing and are forgotten.
         """
-        answers = [
-            (outcome, reply, usage.model_dump_json(exclude_defaults=True), key, batch.name)
-            for key, reply, usage, outcome in settled
-        ]
+        answers = [(outcome, reply, usage.as_json(), key, batch.name) for key, reply, usage, outcome in settled]
         with self._ledger.write() as db:
             still_open = "WHERE key = ? AND outcome = 'open' AND batch = ?"
             db.executemany(f"UPDATE calls SET outcome = ?, reply = ?, usage = ? {still_open}", answers)

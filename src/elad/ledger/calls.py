@@ -45,9 +45,9 @@ class Calls:
     def __init__(self, ledger: "Ledger") -> None:
         self._ledger = ledger
 
-    def answered(self) -> list[Call]:
-        """The calls that came to something."""
-        return list(self._where("reply IS NOT NULL"))
+    def answered(self, outcome: Outcome | None = None) -> Iterator[Call]:
+        """The calls that came to something, or those that stand so."""
+        return self._where("reply IS NOT NULL AND (?1 IS NULL OR outcome = ?1)", outcome)
 
     def about(self, question: str, round: int) -> list[Call]:
         """The calls about a question in a round."""
@@ -85,12 +85,12 @@ class Calls:
         with self._ledger.write() as db:
             db.execute(
                 "UPDATE calls SET outcome = ?, reply = ?, usage = ? WHERE key = ?",
-                (outcome, reply, _json(usage), key),
+                (outcome, reply, usage.as_json(), key),
             )
 
     def reuse(self, key: str, round: int, question: str, request: str, reply: str, usage: Usage) -> None:
         """Keep an answer that an earlier run on this machine has paid for."""
-        self._insert((key, round, question, request, _json(usage), "reused", reply, _json(usage), None))
+        self._insert((key, round, question, request, usage.as_json(), "reused", reply, usage.as_json(), None))
 
     def forget(self, key: str) -> None:
         """Let a call go that is under way and will not be billed."""
@@ -156,10 +156,5 @@ def need_room(folder: Path) -> None:
 
 _TOLD = ("key", "round", "question", "request", "outcome", "reply")
 _RENAMED = "key = key || '/' || outcome || '/' || hex(randomblob(8))"
-LOST = f"{_RENAMED.replace('outcome', repr('lost'))}, outcome = 'lost', batch = NULL, " + (
-    "usage = json_set(bound, '$.untold_calls', 1)"
-)
-
-
-def _json(usage: Usage) -> str:
-    return usage.model_dump_json(exclude_defaults=True)
+LOST = """key = key || '/lost/' || hex(randomblob(8)), outcome = 'lost', batch = NULL,
+    usage = json_set(bound, '$.untold_calls', 1)"""

@@ -9,6 +9,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,22 @@ def plan(recipe: Recipe, folder: Path, probe: int = 0) -> dict[str, Any]:
         if reason := stopped(ledger):
             return {"stopped": reason}
         run = begin(recipe, ledger)
-        number = ledger.last_round("stop") + 1
-        attempts = ledger.attempts(number)
-        fresh, began = not len(attempts), time.monotonic()
-        chosen = choose(run, number)
-        seconds = {"attempts": time.monotonic() - began} if fresh else {}
-        if sample := _spread(chosen.attempts, probe):
-            began = time.monotonic()
-            recipe.annotate.annotate(run.desk, number, sample, frozenset(chosen.choice.audited))
+        with closing(run.desk):
+            return _planned(run, probe)
+
+
+def _planned(run: Run, probe: int) -> dict[str, Any]:
+    """Choose the next round's questions, probe some of them, and reckon."""
+    ledger, number = run.ledger, run.ledger.last_round("stop") + 1
+    fresh, began = not len(ledger.attempts(number)), time.monotonic()
+    chosen = choose(run, number)
+    seconds = {"attempts": time.monotonic() - began} if fresh else {}
+    if sample := _spread(chosen.attempts, probe):
+        before, began = ledger.calls.spent().calls, time.monotonic()
+        run.recipe.annotate.annotate(run.desk, number, sample, frozenset(chosen.choice.audited))
+        if ledger.calls.spent().calls > before:
             seconds["answers"] = (time.monotonic() - began) / len(sample)
-        return _reckoned(run, number, chosen.attempts, seconds)
+    return _reckoned(run, number, chosen.attempts, seconds)
 
 
 def _reckoned(run: Run, number: int, chosen: Sequence[Attempt], seconds: dict[str, float]) -> dict[str, Any]:
@@ -63,7 +70,7 @@ def _reckoned(run: Run, number: int, chosen: Sequence[Attempt], seconds: dict[st
     most = _most(run, number)
     questions = min(float(most), affordable(recipe.budget, spent, each))
     calls = recipe.annotate.most_calls(max((len(attempt.explanation.steps) for attempt in chosen), default=0))
-    bounds = [Cost.of(recipe.teacher.bound(request), price) for request in requests]
+    bounds = [Cost.of(run.desk.counted(recipe.teacher.bound(request)), price) for request in requests]
     dearest = max(bounds, key=lambda bound: bound.tokens, default=Cost())
     rounds = math.ceil(questions / recipe.rounds.batch)
     told = {
@@ -109,7 +116,7 @@ def _guess(run: Run, attempt: Attempt, request: Request) -> Usage:
     said = attempt.explanation
     reply = count_tokens("\n".join((*said.steps, said.answer or "")))
     talk = Usage(calls=1, input_tokens=run.recipe.teacher.reckoned(request), output_tokens=reply)
-    return sum([talk] * run.recipe.annotate.first_votes, Usage())
+    return run.desk.counted(sum([talk] * run.recipe.annotate.first_votes, Usage()))
 
 
 def _most(run: Run, number: int) -> int:
@@ -129,7 +136,7 @@ def _seconds(
     batch = run.recipe.rounds.batch
     told = {"training": run.recipe.train.seconds(run.student, chosen, batch) * rounds} if chosen else {}
     if "attempts" in seconds:
-        told["attempts"] = seconds["attempts"] * (rounds - 1)
+        told["attempts"] = seconds["attempts"] * max(0, rounds - 1)
     if "answers" in seconds:
         told["answers"] = seconds["answers"] * questions
     return told

@@ -1,8 +1,9 @@
 """The teacher: whoever answers for pay, behind one asynchronous method."""
 
+from elad.teacher.asking import Answer, Answerer, Ask
 from elad.teacher.desk import Desk
 from elad.teacher.endpoint import Endpoint
-from elad.teacher.kept import Answer, Ask, Kept
+from elad.teacher.from_ledger import FromLedger
 from elad.teacher.local import Local
 from elad.teacher.messages import Request
 from elad.teacher.recorded import Recorded
@@ -12,12 +13,13 @@ from elad.teacher.teacher import Reply, Said, Teacher
 
 __all__ = [
     "Answer",
+    "Answerer",
     "Ask",
     "BadReply",
     "Declined",
     "Desk",
     "Endpoint",
-    "Kept",
+    "FromLedger",
     "Local",
     "Recorded",
     "Reply",

@@ -13,6 +13,9 @@ from typing import Any
 from elad.budget import Usage
 from elad.teacher.teacher import Said
 
+_VERSION = r"|[-@:](\d{3,}.*|latest)|\.gguf"
+"""What one name of a model has behind another: nothing, a date or a version."""
+
 Completion = Mapping[str, Any]
 """A body that was found to hold a choice with a message, or else an error."""
 
@@ -37,7 +40,7 @@ def said(content: Completion) -> Said:
     if ended == "content_filter":
         return Said("", "refused", "the endpoint's content filter ended the reply")
     if not text.strip():
-        return Said("", "refused", _whole(message.get("refusal") or f"the reply is empty (it ended by {ended})"))
+        return Said("", "refused", whole(message.get("refusal") or f"the reply is empty (it ended by {ended})"))
     if ended == "length":
         return Said(text, "truncated", "the reply was cut off where the cap on its tokens falls: be shorter")
     return Said(text)
@@ -48,17 +51,23 @@ def usage(content: Completion) -> Usage | None:
     try:
         told = content["usage"]
         read, wrote = told.get("prompt_tokens_details") or {}, told.get("completion_tokens_details") or {}
-        asked, answered = told["prompt_tokens"], told["completion_tokens"]
-        cached = min(read.get("cached_tokens") or 0, asked)
-        written = min(read.get("cache_write_tokens") or told.get("cache_creation_input_tokens") or 0, asked - cached)
-        return Usage(
-            calls=1,
-            input_tokens=asked,
-            output_tokens=answered,
-            cached_tokens=cached,
-            written_tokens=written,
-            reasoning_tokens=min(wrote.get("reasoning_tokens") or 0, answered),
-        )
+        asked = _count(told["prompt_tokens"])
+        # some tell thoughts beside what was said, and the sum of both in the total alone
+        answered = max(_count(told["completion_tokens"]), _count(told.get("total_tokens") or 0) - asked)
+        cached = min(_count(read.get("cached_tokens") or 0), asked)
+        written = _count(read.get("cache_write_tokens") or told.get("cache_creation_input_tokens") or 0)
+        return (
+            Usage(
+                calls=1,
+                input_tokens=asked,
+                output_tokens=answered,
+                cached_tokens=cached,
+                written_tokens=min(written, asked - cached),
+                reasoning_tokens=min(_count(wrote.get("reasoning_tokens") or 0), answered),
+            )
+            if asked
+            else None
+        )  # nothing is asked in no tokens
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
@@ -71,8 +80,8 @@ def model(content: Completion) -> str | None:
 
 def same_model(asked: str, told: str) -> bool:
     """Whether two names are of one model: `gpt-5-mini`, `openai/gpt-5-mini` and `gpt-5-mini-2025-08-07` are."""
-    one, other = (re.split(r"[/\\]", name.rstrip("/\\"))[-1].casefold() for name in (asked, told))
-    return one.startswith(other) or other.startswith(one)
+    one, other = sorted((re.split(r"[/\\]", name.rstrip("/\\"))[-1].casefold() for name in (asked, told)), key=len)
+    return other.startswith(one) and re.fullmatch(_VERSION, other[len(one) :]) is not None
 
 
 def error_body(why: str) -> str:
@@ -84,9 +93,16 @@ def told(body: str) -> str:
     """What an endpoint says of an error, briefly."""
     try:
         error = json.loads(body)["error"]
-        return str(error["message"] if isinstance(error, dict) else error)[:200]
+        return whole(error["message"] if isinstance(error, dict) else error)[:200]
     except (ValueError, LookupError, TypeError, RecursionError):
         return body[:200]
+
+
+def _count(told: Any) -> int:
+    """A count of tokens. Raises ValueError where it is none."""
+    if not isinstance(told, int) or isinstance(told, bool) or told < 0:
+        raise ValueError("no count")
+    return told
 
 
 def _text(content: Any) -> str:
@@ -95,9 +111,9 @@ def _text(content: Any) -> str:
         content = "".join(part.get("text") or "" for part in content)
     if not isinstance(content, str | None):
         raise TypeError("no text")
-    return _whole(content or "")
+    return whole(content or "")
 
 
-def _whole(text: Any) -> str:
+def whole(text: Any) -> str:
     """Text without halves of characters."""
     return str(text).encode("utf-8", "replace").decode()

@@ -6,10 +6,10 @@ The order of requests decides which of them the budget still admits, not the ord
 import json
 from collections.abc import Mapping, Sequence
 
-from elad.budget import Caps, Price
+from elad.budget import Caps, Price, Usage
 from elad.ledger import Ledger
+from elad.teacher.asking import Answer, Answerer, Ask
 from elad.teacher.bulk import Bulk
-from elad.teacher.kept import Answer, Ask, Kept
 from elad.teacher.singly import Singly
 from elad.teacher.teacher import Teacher
 from elad.teacher.till import Till
@@ -18,13 +18,15 @@ from elad.teacher.waiting import run_to_end
 _LEARNT = "how the teacher is asked"
 
 
-class Desk(Kept):
+class Desk(Answerer):
     """Asks one teacher on behalf of one run, call by call or in batches."""
 
     def __init__(self, teacher: Teacher, ledger: Ledger, caps: Caps, price: Price | None = None) -> None:
-        super().__init__(teacher, ledger)
+        super().__init__(teacher)
+        self._ledger = ledger
         self._till = till = Till(teacher, ledger, caps, price)
-        self._way = Bulk(teacher.batches, till) if teacher.batches else Singly(teacher, till)
+        self._bulk = Bulk(teacher.batches, till) if teacher.batches else None
+        self._singly = Singly(teacher, till)
         teacher.recall(json.loads(ledger.fact(_LEARNT) or "{}"))
 
     def has_room(self, round: int) -> bool:
@@ -39,15 +41,26 @@ class Desk(Kept):
         """
         keys = [self._till.key(ask) for ask in asks]
         named = dict(zip(keys, asks, strict=True))
-        wanted = {key: named[key] for key in self._ledger.calls.missing(keys, round)}
-        if wanted or self._way.unfinished:
-            run_to_end(self._in_session(round, wanted))
+        if self._ledger.calls.missing(keys, round) or (self._bulk and self._bulk.unfinished):
+            run_to_end(self._in_session(round, named))
         return [Answer(key, self._till.said(key)) for key in keys]
 
-    async def _in_session(self, round: int, wanted: Mapping[str, Ask]) -> None:
+    def counted(self, usage: Usage) -> Usage:
+        """A usage as it counts in this run, which buys in batches or does not."""
+        return self._till.counted(usage)
+
+    def close(self) -> None:
+        """Let go of what it holds open."""
+        self._till.close()
+
+    async def _in_session(self, round: int, named: Mapping[str, Ask]) -> None:
         try:
             async with self.teacher.session():
-                await self._way.buy(round, wanted)
+                if self._bulk:
+                    await self._bulk.finish()
+                wanted = {key: named[key] for key in self._ledger.calls.missing(named, round)}
+                way = self._bulk if self._bulk and self.teacher.in_batches else self._singly
+                await way.buy(round, wanted)
         finally:
             learnt = json.dumps(self.teacher.learnt)
             if learnt != (self._ledger.fact(_LEARNT) or "{}"):

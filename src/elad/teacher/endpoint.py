@@ -10,14 +10,15 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from elad.budget import Price, Usage
 from elad.errors import TeacherRefuses
 from elad.prices import listed
 from elad.teacher import completions
-from elad.teacher.batches import Batches
+from elad.teacher.batches import BatchApi
 from elad.teacher.http import Heard, Line
 from elad.teacher.messages import Request
 from elad.teacher.retry import Failed, seconds
@@ -30,6 +31,9 @@ _OF_THE_QUESTION = re.compile(
     r"context[_ ](length|size|window)|exceed_context|too long|content_(filter|policy)|content management", re.IGNORECASE
 )
 """What endpoints say where it is the question that they can't take."""
+
+_SECRET = 16
+"""Characters that a key has at least; a shorter one (`none`, `EMPTY`) is no secret, and may well stand in a reply."""
 
 _INSTEAD = {
     "reply": (
@@ -70,9 +74,17 @@ class Endpoint(Teacher):
     also_known_as: tuple[str, ...] = ()
     mode: Literal["direct", "batch"] = "direct"
     poll: float = Field(60.0, gt=0)
+    gone_batch: Literal["stop", "lost"] = "stop"
 
     metered: ClassVar[bool] = True
     stored: ClassVar[bool] = True
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_secrets(cls, url: str | None) -> str | None:
+        if url and "@" in urlsplit(url).netloc:
+            raise ValueError("base_url names a user or a password: a recipe is no place for secrets, see key_from")
+        return url
 
     _line: Line | None = PrivateAttr(None)
     _forms: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -88,9 +100,14 @@ class Endpoint(Teacher):
         return Traffic(self.concurrency, self.tries, self.requests_per_minute, self.tokens_per_minute)
 
     @property
-    def batches(self) -> Batches | None:
-        """Its batches, where calls are made in batches."""
-        return Batches(self) if self.mode == "batch" else None
+    def in_batches(self) -> bool:
+        """Whether it is to be asked in batches."""
+        return self.mode == "batch"
+
+    @property
+    def batches(self) -> BatchApi:
+        """Its batches; also where calls are made directly now, a batch may be under way from before."""
+        return BatchApi(self)
 
     @property
     def learnt(self) -> dict[str, str]:
@@ -99,7 +116,7 @@ class Endpoint(Teacher):
 
     def recall(self, learnt: Mapping[str, str]) -> None:
         """Begin with the forms that it took before."""
-        self._forms.update(learnt)
+        self._forms = dict(learnt)
 
     def ready(self) -> None:
         """Ask, for free, whether the endpoint is there, takes the key, and has what it is for. Raises TeacherError."""
@@ -114,6 +131,11 @@ class Endpoint(Teacher):
             raise TeacherRefuses(f"teacher.base_url: {self.url} can't be reached ({self.clean(str(error))}).") from None
         if heard.status in (401, 403):
             raise self.refused(heard)
+        if heard.status == 200 and not heard.text.lstrip().startswith(("{", "[")):
+            raise TeacherRefuses(
+                f"teacher.base_url: {self.url} answers with a page, not as an endpoint does. Is its path, such as /v1, "
+                "missing?"
+            )
         if self.mode == "batch" and heard.status in (404, 405):
             raise TeacherRefuses(f"teacher.mode: {self.url} has no batches; buy there with mode: direct.")
 
@@ -122,9 +144,9 @@ class Endpoint(Teacher):
         return listed(self.model, self.url)
 
     def identity(self) -> dict[str, Any]:
-        """Where and what is asked, and how; not the key, and not how patiently."""
+        """Where and what is asked; not the key, not how patiently, and not in which form."""
         patience = {"key_from", "timeout", "tries", "base_url", "requests_per_minute", "tokens_per_minute"}
-        left = patience | {"also_known_as", "mode", "poll"}
+        left = patience | {"also_known_as", "mode", "poll", "gone_batch", "limit", "reply"}
         return {name: value for name, value in super().identity().items() if name not in left} | {"url": self.url}
 
     def bound(self, request: Request) -> Usage:
@@ -182,15 +204,23 @@ class Endpoint(Teacher):
         body = self.clean(body)
         content = completions.completion(body)
         if content is None:
-            raise Failed(f"an answer that is none: {body[:80]!r}", uncertain=True)
-        cost = completions.usage(content) or self.bound(request).model_copy(update={"untold_calls": 1})
+            # a page was answered by something else; what begins as a completion may have been one
+            begun = body.lstrip().startswith("{")
+            raise Failed(f"an answer that is none: {body[:80]!r}", uncertain=begun)
+        told, bound = completions.usage(content), self.bound(request)
+        cost = told or bound.model_copy(update={"untold_calls": 1})
         name, wrong = completions.model(content), None
         if name and not any(completions.same_model(known, name) for known in (self.model, *self.also_known_as)):
             wrong = f"{self.model!r} was asked and {name!r} answered. If these are one, set teacher.also_known_as."
-        if cost.output_tokens > request.max_output_tokens and not cost.untold_calls:
+        if cost.output_tokens > bound.output_tokens:
             wrong = (
-                f"a reply has {cost.output_tokens} tokens where at most {request.max_output_tokens} were asked for, so "
-                "that no budget could be held: see teacher.limit for how the endpoint names that cap."
+                f"a reply has {cost.output_tokens} tokens where at most {bound.output_tokens} were asked for, so that "
+                "no budget could be held: see teacher.limit for how the endpoint names that cap."
+            )
+        if cost.input_tokens > bound.input_tokens:
+            wrong = (
+                f"a request is said to have {cost.input_tokens} tokens and has at most {bound.input_tokens}, so that "
+                "no budget could be held: the endpoint adds to what it is sent, or does not count as others do."
             )
         outcome = "refused" if wrong else completions.said(content).outcome
         assert outcome != "failed"
@@ -206,7 +236,7 @@ class Endpoint(Teacher):
         Raises TeacherRefuses where it is of all.
         """
         if heard.status in (400, 413, 422) and _OF_THE_QUESTION.search(heard.text):
-            why = self.clean(completions.told(heard.text))
+            why = completions.told(self.clean(heard.text))
             return Reply(raw=completions.error_body(why), usage=Usage(calls=1), outcome="refused")
         raise self.refused(heard)
 
@@ -234,7 +264,7 @@ class Endpoint(Teacher):
 
     def refused(self, heard: Heard) -> TeacherRefuses:
         """What it says where it answers nothing at all."""
-        why = self.clean(completions.told(heard.text))
+        why = completions.told(self.clean(heard.text))
         return TeacherRefuses(f"{self.url} refuses (status {heard.status}: {why}). {HANDS_OFF}")
 
     @property
@@ -263,9 +293,10 @@ class Endpoint(Teacher):
         return key or None
 
     def clean(self, told: str) -> str:
-        """What is told, without the key, should an endpoint repeat it."""
-        key = self._key()
-        return told.replace(key, "(the key)") if key else told
+        """What is told, without the key, should an endpoint repeat it, and without halves of characters."""
+        key = self._key() or ""
+        told = told.encode("utf-8", "replace").decode()  # halves of characters can be kept nowhere
+        return told.replace(key, "(the key)") if len(key) >= _SECRET else told
 
 
 def _reset(headers: Mapping[str, str]) -> float:

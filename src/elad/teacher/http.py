@@ -65,7 +65,7 @@ class Line:
                     **content,
                 ) as answer,
             ):
-                text = await answer.text(errors="replace")
+                text = (await answer.read()).decode("utf-8", "replace")
                 return Heard(answer.status, text, {name.lower(): value for name, value in answer.headers.items()})
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             told = f"{type(error).__name__}: {reason_of(error)}" if str(error) else type(error).__name__

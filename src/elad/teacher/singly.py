@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from elad.budget import Usage
 from elad.errors import TeacherRefuses
 from elad.progress import track
-from elad.teacher.kept import Ask
+from elad.teacher.asking import Ask
 from elad.teacher.messages import Request
 from elad.teacher.pace import Pace
 from elad.teacher.retry import Failed, Retry
@@ -22,8 +22,6 @@ from elad.teacher.waiting import when_some_are_done
 
 class Singly:
     """Asks a teacher one request a call."""
-
-    unfinished = False
 
     def __init__(self, teacher: Teacher, till: Till) -> None:
         traffic = teacher.traffic
@@ -87,6 +85,8 @@ class Singly:
 
     async def _try(self, request: Request, bound: Usage) -> Reply:
         expected = await self._pace.admit(bound.tokens, self._stopped)
+        if self._stopped.is_set():
+            raise Failed("nothing is asked any more")
         try:
             with self._throttle as filled:
                 reply = await self._teacher.ask(request)

@@ -13,7 +13,7 @@ from elad.records import Part, Record
 from elad.teacher.messages import Request
 
 if TYPE_CHECKING:
-    from elad.teacher.batches import Batches
+    from elad.teacher.batches import BatchApi
 
 
 HANDS_OFF = "Nothing that was answered is lost: mend that, and the same command goes on."
@@ -96,8 +96,13 @@ class Teacher(Part):
         return Traffic(self.concurrency)
 
     @property
-    def batches(self) -> "Batches | None":
-        """How it is asked in batches; None where it is asked call by call."""
+    def in_batches(self) -> bool:
+        """Whether it is to be asked in batches."""
+        return False
+
+    @property
+    def batches(self) -> "BatchApi | None":
+        """How it is asked in batches, where it can be."""
         return None
 
     @property

@@ -8,7 +8,7 @@ from elad.budget import Budget, Caps, Price, Usage
 from elad.errors import TeacherError
 from elad.ledger import Ledger
 from elad.store import Store
-from elad.teacher.kept import Ask
+from elad.teacher.asking import Ask
 from elad.teacher.replies import BadReply, Declined
 from elad.teacher.retry import Failed
 from elad.teacher.teacher import HANDS_OFF, Reply, Said, Teacher
@@ -25,6 +25,7 @@ class Till:
         self.tries = teacher.traffic.tries
         self._teacher = teacher
         self._store = Store() if teacher.stored else None
+        self._share_all()
         self._failed: dict[str, str] = {}
         self._unanswered, self._unusable = Window(seen=2), Window(seen=LAST)
 
@@ -34,13 +35,13 @@ class Till:
 
     def bound(self, ask: Ask) -> Usage:
         """The most that a request can cost."""
-        return self._counted(self._teacher.bound(ask.request))
+        return self.counted(self._teacher.bound(ask.request))
 
     def has_room(self, round: int) -> bool:
         """Whether, after a round, the caps had room for the smallest call that there can be."""
         spent = Budget(self.budget.caps, self.budget.price, self.ledger.calls.spent(up_to=round))
         smallest = Usage(calls=1, input_tokens=1, output_tokens=self._teacher.max_output_tokens)
-        return spent.fits(self._counted(smallest))
+        return spent.fits(self.counted(smallest))
 
     def said(self, key: str) -> Said | None:
         """What was said to a request; None where it was not asked."""
@@ -54,20 +55,20 @@ class Till:
         found = self._store.find(key) if self._store else None
         if found is None:
             return False
-        reply, usage = found[0], self._counted(found[1])
+        reply, usage = found[0], self.counted(found[1])
         self.ledger.calls.reuse(key, round, ask.question, ask.request.model_dump_json(), reply, usage)
         self.budget.settle(key, usage)
         return True
 
-    def counted(self, reply: Reply) -> Usage:
-        """What a reply cost, as this run buys."""
-        return self._counted(reply.usage)
-
     def share(self, key: str, reply: Reply) -> None:
         """Keep an answer for other runs too."""
         if self._store and reply.outcome == "answered":
-            name = self._teacher.name or str(self._teacher.identity().get("model"))
-            self._store.keep(key, name, reply.raw, reply.usage)
+            self._store.keep(self._name, [(key, reply.raw, reply.usage)])
+
+    def close(self) -> None:
+        """Let the store of answers go."""
+        if self._store:
+            self._store.close()
 
     def look_at(self, reply: Reply, ask: Ask) -> None:
         """Whether a reply that was kept can be used. Raises TeacherError where most of the last can't be."""
@@ -92,6 +93,16 @@ class Till:
         if self._unanswered.add(failed=True):
             raise TeacherError(f"most of the last calls came to nothing; the last: {error}. {HANDS_OFF}")
 
-    def _counted(self, usage: Usage) -> Usage:
+    @property
+    def _name(self) -> str:
+        return self._teacher.name or str(self._teacher.identity().get("model"))
+
+    def _share_all(self) -> None:
+        """Keep for other runs what a process before us has kept for this one alone, as it died in between."""
+        if self._store:
+            kept = self.ledger.calls.answered("answered")
+            self._store.keep(self._name, [(call.key, call.reply or "", call.usage or Usage()) for call in kept])
+
+    def counted(self, usage: Usage) -> Usage:
         """A usage as it counts in a run that buys in batches, or does not."""
-        return usage.in_a_batch() if self._teacher.batches else usage.by_itself()
+        return usage.in_a_batch() if self._teacher.in_batches else usage.by_itself()

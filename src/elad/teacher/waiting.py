@@ -34,14 +34,17 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def when_some_are_done(calls: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """The calls that are left when some have ended. Raises what one of these raised."""
-    done, left = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    """The calls that are left when some have ended. Raises what one of these raised, and Interrupted after Ctrl-C."""
+    done: set[asyncio.Task[None]] = set()
+    while not done:
+        heed()
+        done, left = await asyncio.wait(calls, timeout=_HEED_EVERY, return_when=asyncio.FIRST_COMPLETED)
     if failed := [error for task in done if (error := task.exception())]:
         raise failed[0]
     return left
 
 
-async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
+async def unless_stopped(work: Coroutine[Any, Any, object]) -> None:
     """Do work that may be cut off at any instant. Raises Interrupted soon after Ctrl-C."""
     task = asyncio.create_task(work)
     try:
