@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores evidence training revision runs clean
+.PHONY: demo test lint fast slow tiny scores evidence training annotate revision runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -42,6 +42,10 @@ evidence: $(VENV)/.user
 training: $(VENV)/.user
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/training.py
+
+# what it costs to buy annotations safely: benchmarks/results/annotate.json
+annotate: $(VENV)/.user
+	$(BIN)/python benchmarks/annotate.py
 
 # what a revision costs beside a fresh rationale: benchmarks/results/revision.json
 revision: $(VENV)/.user

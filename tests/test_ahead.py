@@ -116,6 +116,7 @@ def test_what_goes_wrong_ahead_is_told_and_what_was_trained_is_kept(
     assert contents(tmp_path / "ill") == contents(tmp_path / "well")
 
 
+@pytest.mark.slow
 def test_killed_while_it_trains_and_asks_ahead_it_resumes_to_the_same(minimal_student: Path, tmp_path: Path) -> None:
     """At every second write, from the first training on to the second round's answers."""
     server = KillServer(minimal_student)

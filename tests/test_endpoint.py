@@ -228,21 +228,32 @@ def test_a_question_that_it_can_not_take_is_unusable_and_the_run_goes_on(
         assert ledger.calls.spent().tokens == 0
 
 
+WRONG = {
+    "Well, let me think about it.": "the reply is not JSON",
+    '{"flaw": 1, "steps": ["1 + 1': "the reply is not JSON",
+    '{"flaw": "one"}': "the reply's 'flaw' is missing or of another kind than asked for",
+    '{"flaw": null, "verdict": "fine"}': "the reply's 'verdict' is missing or of another kind than asked for",
+    '{"flaw": 99, "why": "", "steps": [], "answer": "1"}': "the reply names step 99",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("babbles", [1, 2])
 def test_what_can_not_be_read_is_asked_once_more_with_the_reason_and_kept(
-    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, babbles: int
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, babbles: int, wrong: str
 ) -> None:
-    endpoint.babbles = babbles
+    endpoint.babbles, endpoint.babble = babbles, wrong
     distil(paid(minimal_student, endpoint), tmp_path)
     with Ledger(tmp_path, read_only=True) as ledger:
         counts, calls = ledger.counts(), ledger.calls.spent().calls
         reasons = {reason for _, reason in ledger.unusable()}
     assert calls == 18, "both replies are paid for, and kept"
     assert counts["annotated" if babbles == 1 else "unusable"] == 9
-    assert reasons == (set() if babbles == 1 else {"the reply is not JSON"})
+    assert all(reason.startswith(WRONG[wrong]) for reason in reasons)
+    assert bool(reasons) == (babbles == 2)
     told = endpoint.bodies[-1]["messages"][-2:]
-    assert told[0] == {"role": "assistant", "content": "Well, let me think about it."}
-    assert "the reply is not JSON" in told[1]["content"]
+    assert told[0] == {"role": "assistant", "content": wrong}
+    assert WRONG[wrong] in told[1]["content"]
 
 
 def test_what_is_not_told_to_have_cost_costs_its_bound(

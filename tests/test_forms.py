@@ -13,6 +13,7 @@ from elad.errors import RunFolderError, TeacherError, TeacherRefuses
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
+from elad.report import markdown, summary
 from elad.teacher import completions
 from tests.endpoint import KEY, SolverEndpoint
 from tests.runs import contents, small_recipe
@@ -135,8 +136,10 @@ def test_usage_that_is_not_told_is_marked(endpoint: SolverEndpoint, minimal_stud
     distil(paid(minimal_student, endpoint), tmp_path)
     with Ledger(tmp_path, read_only=True) as ledger:
         spent = ledger.calls.spent()
+        report = markdown(summary(ledger))
     assert spent.untold_calls == 9
     assert spent.output_tokens == 9 * 200
+    assert "9 calls count at their bounds, as what they cost was not told" in report
 
 
 def test_a_reply_that_is_cut_off_is_asked_for_once_more(

@@ -35,6 +35,7 @@ def paid(endpoint: SolverEndpoint, tokens: int, rounds: int, **teacher: Any) -> 
     return {"teacher": how, "budget": {"tokens": tokens}, "stop": stop, "rounds": {"candidates": 6, "batch": 4}}
 
 
+@pytest.mark.slow
 def test_killed_at_every_write_and_request_it_pays_once_for_what_it_kept(
     server: KillServer, endpoint: SolverEndpoint, tmp_path: Path
 ) -> None:

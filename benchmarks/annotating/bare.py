@@ -1,4 +1,4 @@
-"""2,000 annotations by the least client that there can be: it keeps all in memory and writes it at the end.
+"""2,000 annotations by the least client that there can be, over the same library as ours: it writes at the end.
 
 `python bare.py URL EXERCISE FOLDER`; the same command on the same folder begins anew.
 """
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import aiohttp
 
 AT_A_TIME = 16
 LONGEST = 256
@@ -20,8 +20,7 @@ async def annotate(url: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
     """What is said of every row, in order."""
     door = asyncio.Semaphore(AT_A_TIME)
     headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
-    limits = httpx2.Limits(max_connections=AT_A_TIME, max_keepalive_connections=AT_A_TIME)
-    async with httpx2.AsyncClient(timeout=120, limits=limits, headers=headers) as client:
+    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=AT_A_TIME)) as client:
 
         async def ask(row: dict[str, Any]) -> dict[str, Any]:
             body = {
@@ -30,10 +29,10 @@ async def annotate(url: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
                 "max_completion_tokens": LONGEST,
                 "response_format": {"type": "json_object"},
             }
-            async with door:
-                said = await client.post(f"{url}/chat/completions", json=body)
-            said.raise_for_status()
-            return {"id": row["id"], **json.loads(said.json()["choices"][0]["message"]["content"])}
+            async with door, client.post(f"{url}/chat/completions", json=body) as said:
+                said.raise_for_status()
+                reply = await said.json()
+            return {"id": row["id"], **json.loads(reply["choices"][0]["message"]["content"])}
 
         return await asyncio.gather(*map(ask, rows))
 

@@ -59,6 +59,10 @@ _MEANS = {
 }
 
 
+def _untold(told: dict[str, Any]) -> list[int]:
+    return [count] if (count := told["spent"].get("untold_calls")) else []
+
+
 def _priced(tariff: dict[str, Any]) -> str:
     classes = ", ".join(f"{name} {price}" for name, price in tariff["price"].items())
     return f"{classes} of a million tokens ({tariff['source']}, {tariff['day']})"
@@ -79,6 +83,7 @@ def markdown(told: dict[str, Any]) -> str:
         f"- stopped: {told['stopped'] or 'not yet'}",
         f"- spent: {said(told['spent'])}",
         *(f"- of this {_MEANS[name]}: {said(part)}" for name, part in told["of_this"].items()),
+        *(f"- {untold} calls count at their bounds, as what they cost was not told" for untold in _untold(told)),
         *(f"- price: {_priced(tariff)}" for tariff in told["prices"][-1:]),
         f"- budget: {said(told['budget'])}",
         f"- questions: {states(told)}",

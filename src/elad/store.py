@@ -7,8 +7,9 @@ so that nothing is lost with this file. Answers never expire; refusals and repli
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,11 +64,10 @@ class Store:
         except ValidationError:  # somebody else has written there
             return None
 
-    def keep(self, teacher: str, answers: Sequence[tuple[str, str, Usage]]) -> None:
+    def keep(self, teacher: str, answers: Iterable[tuple[str, str, Usage]]) -> None:
         """Keep a teacher's answers (key, raw reply, what it cost); the first of a key stays."""
-        day = f"{datetime.now(UTC):%Y-%m-%d}"
-        for start in range(0, len(answers), _AT_ONCE):
-            some = answers[start : start + _AT_ONCE]
+        day, left = f"{datetime.now(UTC):%Y-%m-%d}", iter(answers)
+        while some := list(islice(left, _AT_ONCE)):
             rows = [(key, teacher, reply, usage.as_json(), day) for key, reply, usage in some]
             marks = ", ".join("(?, ?, ?, ?, ?)" for _ in rows)
             self._tried(f"INSERT OR IGNORE INTO answers VALUES {marks}", *(value for row in rows for value in row))

@@ -40,6 +40,7 @@ class SolverEndpoint:
         self.extra: dict[str, Any] = {}
         self.knows: Callable[[dict[str, Any]], str | None] = lambda body: None
         self.babbles = 0
+        self.babble = "Well, let me think about it."
         self.tries: Counter[str] = Counter()
         self.billed: Counter[str] = Counter()
         self.billed_tokens = 0
@@ -67,7 +68,7 @@ class SolverEndpoint:
         reply = asyncio.run(Solver(world="arithmetic").ask(request))
         said = reply.raw
         if len(body["messages"]) < 2 + 2 * self.babbles:
-            said = "Well, let me think about it."
+            said = self.babble
         usage = {"prompt_tokens": reply.usage.input_tokens, "completion_tokens": reply.usage.output_tokens}
         choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         self.billed[name_of(body)] += 1

@@ -5,6 +5,7 @@ Nobody else tries again. What a try may have cost when nobody knows is held agai
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from elad.budget import Usage
 from elad.errors import TeacherRefuses
@@ -17,7 +18,7 @@ from elad.teacher.teacher import Reply, Teacher
 from elad.teacher.throttle import Throttle
 from elad.teacher.till import Till
 from elad.teacher.together import Together
-from elad.teacher.waiting import when_some_are_done
+from elad.teacher.waiting import still_under_way
 
 
 class Singly:
@@ -33,20 +34,23 @@ class Singly:
 
     async def buy(self, round: int, wanted: Mapping[str, Ask]) -> None:
         """Ask in the order of requests, as far as the budget admits them."""
-        self._stopped = asyncio.Event()
+        self._stopped, self._news, self._asking = asyncio.Event(), asyncio.Event(), 0
         budget, under_way = self._till.budget, set[asyncio.Task[None]]()
         try:
             for key, ask in track(wanted.items(), "ask", len(wanted)):
                 bound = self._till.bound(ask)
                 # a call under way may settle below its bound and make room
-                while under_way and (len(under_way) >= int(self._throttle.limit) or not budget.fits(bound)):
-                    under_way = await when_some_are_done(under_way)
+                while under_way and (self._asking >= int(self._throttle.limit) or not budget.fits(bound)):
+                    under_way = await still_under_way(under_way, self._news)
                 if not budget.reserve(key, bound):
                     break
                 if not self._till.bought_before(key, round, ask):
-                    under_way.add(asyncio.create_task(self._call(key, round, ask, bound)))
+                    self._asking += 1
+                    call = asyncio.create_task(self._call(key, round, ask, bound))
+                    call.add_done_callback(lambda _: self._news.set())
+                    under_way.add(call)
             while under_way:
-                under_way = await when_some_are_done(under_way)
+                under_way = await still_under_way(under_way, self._news)
         except BaseException:
             self._stopped.set()
             # answers that are on their way are paid for: wait for them whatever happened
@@ -54,34 +58,44 @@ class Singly:
             raise
 
     async def _call(self, key: str, round: int, ask: Ask, bound: Usage) -> None:
+        try:
+            reply = await self._answer(key, round, ask, bound)
+        finally:  # another may be asked while this one's answer goes to the disk
+            self._asking -= 1
+            self._news.set()
+        if reply is None:
+            return
+        settle = partial(self._till.ledger.calls.settle, key, reply.raw, reply.usage, reply.outcome)
+        await self._together.write(settle)
+        self._till.budget.settle(key, reply.usage)
+        self._till.share(key, reply)
+        self._till.look_at(reply, ask)
+
+    async def _answer(self, key: str, round: int, ask: Ask, bound: Usage) -> Reply | None:
+        """Open a call, and try until it is answered; None where it is given up, or a cap has no room for a try."""
         calls, budget = self._till.ledger.calls, self._till.budget
-        request = ask.request.model_dump_json()
-        await self._together.write(lambda: calls.open(key, round, ask.question, request, bound))
+        open_call = partial(calls.open, key, round, ask.question, ask.request.model_dump_json(), bound)
+        await self._together.write(open_call)
         retry = Retry(self._till.tries, self._stopped)
         while True:
             try:
-                reply = await self._try(ask.request, bound)
+                return await self._try(ask.request, bound)
             except Failed as error:
                 if error.uncertain:
                     calls.lose(key)
                     budget.settle(key, bound)
                     if not budget.reserve(key, bound):
-                        return
-                    calls.open(key, round, ask.question, request, bound)
+                        return None
+                    open_call()
                 if await retry.again(error):
                     continue
                 self._forget(key)
                 if not self._stopped.is_set():
                     self._till.give_up(key, error)
-                return
+                return None
             except TeacherRefuses:
                 self._forget(key)
                 raise
-            break
-        await self._together.write(lambda: calls.settle(key, reply.raw, reply.usage, reply.outcome))
-        budget.settle(key, reply.usage)
-        self._till.share(key, reply)
-        self._till.look_at(reply, ask)
 
     async def _try(self, request: Request, bound: Usage) -> Reply:
         expected = await self._pace.admit(bound.tokens, self._stopped)

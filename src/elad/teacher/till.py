@@ -101,7 +101,7 @@ class Till:
         """Keep for other runs what a process before us has kept for this one alone, as it died in between."""
         if self._store:
             kept = self.ledger.calls.answered("answered")
-            self._store.keep(self._name, [(call.key, call.reply or "", call.usage or Usage()) for call in kept])
+            self._store.keep(self._name, ((call.key, call.reply or "", call.usage or Usage()) for call in kept))
 
     def counted(self, usage: Usage) -> Usage:
         """A usage as it counts in a run that buys in batches, or does not."""

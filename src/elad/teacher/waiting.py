@@ -1,8 +1,9 @@
-"""Waiting for asynchronous work: from plain code, for the first of several, and until Ctrl-C."""
+"""Waiting for asynchronous work: from plain code, for news of several pieces of it, and until Ctrl-C."""
 
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from elad.progress import heed
@@ -33,15 +34,21 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
         raise failures[0]
 
 
-async def when_some_are_done(calls: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """The calls that are left when some have ended. Raises what one of these raised, and Interrupted after Ctrl-C."""
-    done: set[asyncio.Task[None]] = set()
-    while not done:
+async def still_under_way(calls: set[asyncio.Task[None]], news: asyncio.Event) -> set[asyncio.Task[None]]:
+    """The calls that have not ended, once there is news of some.
+
+    Raises what an ended one raised; and Interrupted soon after Ctrl-C, however long nothing comes.
+    """
+    while not news.is_set():
         heed()
-        done, left = await asyncio.wait(calls, timeout=_HEED_EVERY, return_when=asyncio.FIRST_COMPLETED)
-    if failed := [error for task in done if (error := task.exception())]:
-        raise failed[0]
-    return left
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEED_EVERY):
+                await news.wait()
+    news.clear()
+    for call in calls:
+        if call.done() and (error := call.exception()):
+            raise error
+    return {call for call in calls if not call.done()}
 
 
 async def unless_stopped(work: Coroutine[Any, Any, object]) -> None:
