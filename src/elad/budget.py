@@ -45,7 +45,8 @@ class Usage(Record):
     def __sub__(self, other: "Usage") -> "Usage":
         """Without what was added before."""
         left = {name: getattr(self, name) - getattr(other, name) for name in _COUNTS}
-        return Usage(**left, batched=self.batched - (other.batched or Usage()) if self.batched else None)
+        batched = self.batched - (other.batched or Usage()) if self.batched else None
+        return Usage.model_construct(**left, batched=batched)
 
     @property
     def tokens(self) -> int:

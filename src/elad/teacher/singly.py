@@ -68,6 +68,7 @@ class Singly:
         settle = partial(self._till.ledger.calls.settle, key, reply.raw, reply.usage, reply.outcome)
         await self._together.write(settle)
         self._till.budget.settle(key, reply.usage)
+        await asyncio.sleep(0)  # what is to be asked next goes first
         self._till.share(key, reply)
         self._till.look_at(reply, ask)
 
