@@ -230,6 +230,7 @@ def test_more_input_than_there_can_be_stops_the_run(
     [
         ("gpt-5-mini", "gpt-5-mini-2025-08-07", True),
         ("gpt-4", "gpt-4-0613", True),
+        ("/models/mine", "/models/mine@main", True),
         ("openai/gpt-5-mini", "GPT-5-mini", True),
         ("gemini-2.0-flash", "models/gemini-2.0-flash-001", True),
         ("gpt-4o", "gpt-4o-mini", False),

@@ -13,8 +13,8 @@ from typing import Any
 from elad.budget import Usage
 from elad.teacher.teacher import Said
 
-_VERSION = r"|[-@:](\d{3,}.*|latest)|\.gguf"
-"""What one name of a model has behind another: nothing, a date or a version."""
+_VERSION = r"|[-:](\d{3,}.*|latest)|@.+|\.gguf"
+"""What one name of a model has behind another: nothing, a date, a version or a branch."""
 
 Completion = Mapping[str, Any]
 """A body that was found to hold a choice with a message, or else an error."""

@@ -60,6 +60,8 @@ class Singly:
     async def _call(self, key: str, round: int, ask: Ask, bound: Usage) -> None:
         try:
             reply = await self._answer(key, round, ask, bound)
+            if reply and reply.wrong:
+                self._stopped.set()
         finally:  # another may be asked while this one's answer goes to the disk
             self._asking -= 1
             self._news.set()
