@@ -95,3 +95,32 @@ TRAINED_BY = {
     "trl, batches of like length": "the same with batches of like length",
     "trl, packing": "the same with packing",
 }
+
+
+def test_the_cost_of_annotating() -> None:
+    told = results("annotate")
+    page = (ROOT / "benchmarks" / "README.md").read_text()
+    for name, shown in ANNOTATED_BY.items():
+        whole, asking, cpu = (told[what][name]["median"] for what in ("seconds", "seconds_asking", "cpu_seconds"))
+        lost = f"{told['lost'][name]:,}" if told["restart_ended"][name] else "does not end"
+        cells = (shown, f"{whole:.1f}", f"{asking:.1f}", f"{cpu:.1f}", f"{told['peak_mib'][name]['median']:.0f}", lost)
+        assert row(*cells, f"{told['doubled'][name]:,}" if told["restart_ended"][name] else "") in page, name
+    for said, name in RATIOS.items():
+        figure = told[name]
+        assert row(said, *(f"{figure[part]:.2f}" for part in ("median", "low", "high"))) in page, said
+
+
+ANNOTATED_BY = {
+    "ours": "ELAD",
+    "bare": "a bare client",
+    "distilabel": "distilabel, batches of 16",
+    "distilabel, batches of 50": "distilabel, batches of 50",
+    "curator": "Curator",
+}
+RATIOS = {
+    "time from the first request to the last answer, over the bare client's": "over_bare_client",
+    "time of the whole process, over the bare client's": "over_bare_client_with_start",
+    "distilabel's processor time (batches of 16), over ours": "cpu_vs_distilabel",
+    "distilabel's processor time (batches of 50), over ours": "cpu_vs_distilabel_batches_of_50",
+    "Curator's processor time, over ours": "cpu_vs_curator",
+}
