@@ -7,6 +7,8 @@ import torch
 
 from elad.recipe import Recipe
 from elad.student import tiny
+from elad.teacher import retry
+from tests.endpoint import KEY, SolverEndpoint
 from tests.runs import small_recipe
 
 os.environ["ELAD_ANSWERS"] = "off"  # every test buys its own
@@ -26,6 +28,15 @@ def minimal_student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(minimal_student: Path) -> Recipe:
     """A recipe whose run of three rounds takes a second."""
     return small_recipe(minimal_student)
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
+    """An endpoint that is paid, with its key in the environment and no time to lose between two tries."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setattr(retry, "_FIRST", 0.005)
+    with SolverEndpoint() as served:
+        yield served
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from elad.errors import Interrupted, TeacherError, TeacherRefuses
 from elad.ledger import FILE, Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
-from elad.teacher import bulk, retry
-from tests.endpoint import KEY, SolverEndpoint
+from elad.teacher import bulk
+from tests.endpoint import KEY, SolverEndpoint, asked
 from tests.runs import contents, small_recipe
 from tests.test_durability import KillServer, weights
 
@@ -22,16 +22,8 @@ PRICE = {"input": 1, "output": 3, "batch": "0.5"}
 ONE_ROUND = [{"kind": "budget", "rounds": 1}]
 
 
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(retry, "_FIRST", 0.005)
-    with SolverEndpoint() as served:
-        yield served
-
-
 def bought(endpoint: SolverEndpoint, **teacher: Any) -> dict[str, Any]:
-    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200, "price": PRICE}
+    how = asked(endpoint, price=PRICE)
     return {"teacher": {**how, "mode": "batch", "poll": 0.01, **teacher}, "budget": {"tokens": 100_000}}
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from email.utils import formatdate
 from pathlib import Path
@@ -19,22 +18,13 @@ from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
 from elad.teacher import retry, throttle
-from tests.endpoint import FAULTS, KEY, UNCERTAIN, SolverEndpoint
+from tests.endpoint import FAULTS, KEY, UNCERTAIN, SolverEndpoint, asked
 from tests.models import chat_student
 from tests.runs import contents, small_recipe
 
 
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(retry, "_FIRST", 0.005)
-    with SolverEndpoint() as served:
-        yield served
-
-
 def paid(student: Path, endpoint: SolverEndpoint, **teacher: Any) -> Recipe:
-    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200, **teacher}
-    return small_recipe(student, teacher=how, budget={"tokens": 100_000})
+    return small_recipe(student, teacher=asked(endpoint, **teacher), budget={"tokens": 100_000})
 
 
 def spent(folder: Path) -> Any:

@@ -1,7 +1,6 @@
 """What endpoints differ in: the forms that they take, the usage that they tell, the names that they answer by."""
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,26 +8,18 @@ from typing import Any
 import pytest
 
 from elad.budget import Usage
-from elad.errors import RunFolderError, TeacherError, TeacherRefuses
+from elad.errors import InputError, RunFolderError, TeacherError, TeacherRefuses
 from elad.ledger import Ledger
 from elad.loop import distil
-from elad.recipe import Recipe
+from elad.recipe import Recipe, load_recipe
 from elad.report import markdown, summary
 from elad.teacher import completions
-from tests.endpoint import KEY, SolverEndpoint
+from tests.endpoint import KEY, SolverEndpoint, asked
 from tests.runs import contents, small_recipe
 
 
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with SolverEndpoint() as served:
-        yield served
-
-
 def paid(student: Path, endpoint: SolverEndpoint, **teacher: Any) -> Recipe:
-    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200, **teacher}
-    return small_recipe(student, teacher=how, budget={"tokens": 100_000})
+    return small_recipe(student, teacher=asked(endpoint, **teacher), budget={"tokens": 100_000})
 
 
 def old(body: dict[str, Any]) -> str | None:
@@ -285,10 +276,13 @@ def test_a_key_in_a_reply_is_not_kept(endpoint: SolverEndpoint, minimal_student:
         assert file.is_dir() or KEY.encode() not in file.read_bytes(), file
 
 
-def test_a_base_url_with_a_password_is_refused(endpoint: SolverEndpoint, minimal_student: Path) -> None:
-    with pytest.raises(ValueError, match="a recipe is no place for secrets") as refused:
-        paid(minimal_student, endpoint, base_url="http://u:TOPSECRET@127.0.0.1:9/v1")
-    assert "see key_from" in str(refused.value)
+def test_a_base_url_with_a_password_is_refused(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    told = paid(minimal_student, endpoint).as_yaml()
+    file.write_text(told.replace("http://", "http://u:TOPSECRET@"))
+    with pytest.raises(InputError, match=r"teacher.base_url: .* no place for secrets: see key_from") as refused:
+        load_recipe(file)
+    assert "TOPSECRET" not in str(refused.value)
 
 
 def test_a_page_in_place_of_an_endpoint_is_told_before_anything_is_asked(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from elad.ledger import FILE, Ledger
-from tests.endpoint import KEY, SolverEndpoint
+from tests.endpoint import KEY, SolverEndpoint, asked
 from tests.runs import contents
 from tests.test_durability import KillServer
 
@@ -23,14 +23,8 @@ def server(minimal_student: Path) -> Iterator[KillServer]:
         server.close()
 
 
-@pytest.fixture
-def endpoint() -> Iterator[SolverEndpoint]:
-    with SolverEndpoint() as served:
-        yield served
-
-
 def paid(endpoint: SolverEndpoint, tokens: int, rounds: int, **teacher: Any) -> dict[str, Any]:
-    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 100, **teacher}
+    how = asked(endpoint, **{"max_output_tokens": 100, **teacher})
     stop = [{"kind": "budget", "rounds": rounds}]
     return {"teacher": how, "budget": {"tokens": tokens}, "stop": stop, "rounds": {"candidates": 6, "batch": 4}}
 

@@ -3,7 +3,6 @@
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from elad.recipe import Recipe
 from elad.report import markdown, summary
 from elad.store import Store, place
 from elad.teacher import Desk
-from tests.endpoint import KEY, SolverEndpoint
+from tests.endpoint import SolverEndpoint, asked
 from tests.runs import contents, small_recipe
 
 
@@ -28,15 +27,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with SolverEndpoint() as served:
-        yield served
-
-
 def paid(student: Path, endpoint: SolverEndpoint, **changes: Any) -> Recipe:
-    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200}
+    how = asked(endpoint)
     return small_recipe(student, **{"teacher": how, "budget": {"tokens": 100_000}, **changes})
 
 
@@ -64,7 +56,7 @@ def test_a_question_more_is_a_call_more(
     random = {"select": {"kind": "random"}, "annotate": {"kind": "rationale"}}
     distil(paid(minimal_student, endpoint, **random), tmp_path / "one")
     endpoint.bodies.clear()
-    teacher = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200}
+    teacher = asked(endpoint)
     pool = {"kind": "arithmetic", "size": "small", "count": 41, "seed": 1}
     more = {"pool": pool, "name": "another", "teacher": {**teacher, "timeout": 99.0, "concurrency": 2, "name": "x"}}
     distil(paid(minimal_student, endpoint, **random, **more), tmp_path / "other")

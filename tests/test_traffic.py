@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,12 @@ from elad.teacher import retry
 from elad.teacher.endpoint import _reset
 from elad.teacher.pace import Pace
 from elad.teacher.window import LAST, Window
-from tests.endpoint import KEY, SolverEndpoint
+from tests.endpoint import SolverEndpoint, asked
 from tests.runs import small_recipe
 
 
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(retry, "_FIRST", 0.005)
-    with SolverEndpoint() as served:
-        yield served
-
-
 def paid(student: Path, endpoint: SolverEndpoint, size: int = 3, **teacher: Any) -> Recipe:
-    how = {"kind": "openai", "model": "solver-1", "base_url": endpoint.url, "max_output_tokens": 200, **teacher}
+    how = asked(endpoint, **teacher)
     rounds = {"candidates": 2 * size, "batch": size, "audit": 0.3}
     return small_recipe(student, teacher=how, budget={"tokens": 500_000}, rounds=rounds)
 

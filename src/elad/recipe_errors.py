@@ -65,7 +65,8 @@ def _said(problem: dict[str, Any], schema: Mapping[str, Any]) -> str:
         return f"expected a list, got {problem['input']!r}"
     message = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
-    return message if isinstance(given, dict | list | BaseModel) else f"{message} (got {given!r})"
+    untold = isinstance(given, dict | list | BaseModel) or problem["type"] == "secret"
+    return message if untold else f"{message} (got {given!r})"
 
 
 def _quoted(listed: str) -> list[str]:

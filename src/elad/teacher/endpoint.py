@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator
+from pydantic_core import PydanticCustomError
 
 from elad.budget import Price, Usage
 from elad.errors import TeacherRefuses
@@ -83,7 +84,9 @@ class Endpoint(Teacher):
     @classmethod
     def _no_secrets(cls, url: str | None) -> str | None:
         if url and "@" in urlsplit(url).netloc:
-            raise ValueError("base_url names a user or a password: a recipe is no place for secrets, see key_from")
+            raise PydanticCustomError(
+                "secret", "it names a user or a password, and a recipe is no place for secrets: see key_from"
+            )
         return url
 
     _line: Line | None = PrivateAttr(None)
