@@ -73,9 +73,24 @@ def test_only_what_endpoints_take_widely_is_sent(
     assert set(endpoint.bodies[0]) == {"model", "messages", "max_completion_tokens", "response_format"}
     assert endpoint.bodies[0]["response_format"]["json_schema"]["strict"]
     endpoint.bodies.clear()
-    told = {"reply": "text", "limit": "max_tokens", "temperature": 0.5, "seed": 3, "reasoning_effort": "low"}
+    told = {
+        "reply": "text",
+        "limit": "max_tokens",
+        "temperature": 0.5,
+        "seed": 3,
+        "reasoning_effort": "low",
+        "logprobs": True,
+    }
     distil(paid(minimal_student, endpoint, **told), tmp_path / "other")
-    assert set(endpoint.bodies[0]) == {"model", "messages", "max_tokens", "temperature", "seed", "reasoning_effort"}
+    assert set(endpoint.bodies[0]) == {
+        "model",
+        "messages",
+        "max_tokens",
+        "temperature",
+        "seed",
+        "reasoning_effort",
+        "logprobs",
+    }
 
 
 def test_the_key_is_kept_nowhere(endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Endpoint(Teacher):
 
     `reply`: how JSON is asked for; `text` where the endpoint knows no `response_format`. `limit`: what it calls the
     cap on a reply's tokens. `auto` begins with the strictest and takes the next where the endpoint refuses it.
-    `temperature`, `seed` and `reasoning_effort` are sent where they are set. `timeout`: seconds for one try. What
+    `temperature`, `seed`, `reasoning_effort` and `logprobs` (kept with the raw reply) are sent where they are set. `timeout`: seconds for one try. What
     fails for now is tried `tries` times, over some five minutes. Up to `concurrency` calls are under way at a time,
     fewer where the endpoint says that these are too many; `requests_per_minute` and `tokens_per_minute` hold whatever
     it says. `also_known_as`: other names by which it may call the model that answers. `mode`: whether calls are made
@@ -68,6 +68,7 @@ class Endpoint(Teacher):
     temperature: float | None = Field(None, ge=0)
     seed: int | None = None
     reasoning_effort: str | None = None
+    logprobs: bool = False
     timeout: float = Field(120.0, gt=0)
     tries: int = Field(12, gt=0)
     requests_per_minute: int | None = Field(None, gt=0)
@@ -256,6 +257,7 @@ class Endpoint(Teacher):
             "temperature": self.temperature,
             "seed": None if self.seed is None else self.seed + request.sample,
             "reasoning_effort": self.reasoning_effort,
+            "logprobs": self.logprobs or None,
             "response_format": shape,
         }
         return {name: value for name, value in body.items() if value is not None}

@@ -1,6 +1,7 @@
 """Buying call by call: as many at a time as the teacher bears, each as patiently as makes sense.
 
-Nothing below tries again. What a try may have cost when nobody knows is held against the budget before there is another.
+Nothing below tries again. What a try may have cost when nobody knows is held against the budget before there is
+another.
 """
 
 import asyncio
