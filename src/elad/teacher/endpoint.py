@@ -51,12 +51,14 @@ class Endpoint(Teacher):
 
     `reply`: how JSON is asked for; `text` where the endpoint knows no `response_format`. `limit`: what it calls the
     cap on a reply's tokens. `auto` begins with the strictest and takes the next where the endpoint refuses it.
-    `temperature`, `seed`, `reasoning_effort` and `logprobs` (kept with the raw reply) are sent where they are set. `timeout`: seconds for one try. What
-    fails for now is tried `tries` times, over some five minutes. Up to `concurrency` calls are under way at a time,
-    fewer where the endpoint says that these are too many; `requests_per_minute` and `tokens_per_minute` hold whatever
-    it says. `also_known_as`: other names by which it may call the model that answers. `mode`: whether calls are made
-    one by one (`direct`), or in batches that are answered within a day, at a discount (`batch`); then `poll` is the
-    seconds between two looks at a batch, and what fails for now is in `tries` of them at most.
+    `temperature`, `seed`, `reasoning_effort` and `logprobs` (kept with the raw reply) are sent where they are set.
+    `timeout`: seconds for one try. What fails for now is tried `tries` times, over some five minutes. Up to
+    `concurrency` calls are under way at a time, fewer where the endpoint says that these are too many;
+    `requests_per_minute` and `tokens_per_minute` hold whatever it says. `also_known_as`: other names by which it may
+    call the model that answers. `mode`: whether calls are made one by one (`direct`), or in batches that are answered
+    within a day, at a discount (`batch`); then `poll` is the seconds between two looks at a batch, and what fails for
+    now is in `tries` of them at most. `gone_batch`: what to do where the endpoint has a batch no more, `stop`, or let
+    its calls go as `lost`.
     """
 
     kind: Literal["openai"] = "openai"
