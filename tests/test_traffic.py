@@ -14,7 +14,6 @@ from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
 from elad.teacher import retry
-from elad.teacher.endpoint import _reset
 from elad.teacher.pace import Pace
 from elad.teacher.window import LAST, Window
 from tests.endpoint import SolverEndpoint, asked
@@ -77,7 +76,7 @@ def test_nothing_begins_while_the_teacher_wants_nothing() -> None:
 
 def test_headers_say_how_long() -> None:
     def told(**headers: str) -> float:
-        return _reset({f"x-ratelimit-{name.replace('_', '-')}": value for name, value in headers.items()})
+        return retry.reset({f"x-ratelimit-{name.replace('_', '-')}": value for name, value in headers.items()})
 
     assert told(remaining_requests="0", reset_requests="6m0s") == 360
     assert told(remaining_requests="0", reset_requests="20ms") == pytest.approx(0.02)

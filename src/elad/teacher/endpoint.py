@@ -22,7 +22,7 @@ from elad.teacher import completions
 from elad.teacher.batches import BatchApi
 from elad.teacher.http import Heard, Line
 from elad.teacher.messages import Request
-from elad.teacher.retry import Failed, seconds
+from elad.teacher.retry import Failed, reset, seconds
 from elad.teacher.teacher import HANDS_OFF, Reply, Said, Teacher, Traffic, dearest
 from elad.teacher.waiting import run_to_end
 
@@ -200,7 +200,7 @@ class Endpoint(Teacher):
         if status in (408, 409, 429) or status >= 500:
             if re.search("insufficient_(quota|credit|balance|funds)", heard.text):
                 raise self.refused(heard)
-            after = max(seconds(heard.headers.get("retry-after")), _reset(heard.headers) if status == 429 else 0)
+            after = max(seconds(heard.headers.get("retry-after")), reset(heard.headers) if status == 429 else 0)
             raise Failed(f"status {status}", after=after, too_many=status in (429, 503))
         if status in (401, 402, 403):
             raise self.refused(heard)
@@ -230,7 +230,7 @@ class Endpoint(Teacher):
             )
         outcome = "refused" if wrong else completions.said(content).outcome
         assert outcome != "failed"
-        return Reply(raw=body, usage=cost, outcome=outcome, hold=_reset(headers or {}), wrong=wrong)
+        return Reply(raw=body, usage=cost, outcome=outcome, hold=reset(headers or {}), wrong=wrong)
 
     def said(self, raw: str) -> Said:
         """What a body that was kept says."""
@@ -304,18 +304,3 @@ class Endpoint(Teacher):
         key = self._key() or ""
         told = told.encode("utf-8", "replace").decode()  # halves of characters can be kept nowhere
         return told.replace(key, "(the key)") if len(key) >= _SECRET else told
-
-
-def _reset(headers: Mapping[str, str]) -> float:
-    """Seconds until it takes requests again, where its headers say that none is left: `x-ratelimit-*`."""
-    longest = 0.0
-    for what in ("requests", "tokens"):
-        if headers.get(f"x-ratelimit-remaining-{what}") == "0":
-            longest = max(longest, _span(headers.get(f"x-ratelimit-reset-{what}", "")))
-    return longest
-
-
-def _span(told: str) -> float:
-    """Seconds in `6m0s`, `1.5s`, `20ms` or a bare number."""
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
-    return min(sum(float(n) * units[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd]|)", told)), 3600.0)

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import re
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 _FIRST, _LONGEST = 1.0, 120.0
@@ -59,3 +61,20 @@ def seconds(after: str | None) -> float:
         except ValueError:
             return 0.0
     return min(max(0.0, asked), _ASKED_AT_MOST)
+
+
+def reset(headers: Mapping[str, str]) -> float:
+    """Seconds until it takes requests again, where its headers say that none is left: `x-ratelimit-*`."""
+    longest = 0.0
+    for what in ("requests", "tokens"):
+        if headers.get(f"x-ratelimit-remaining-{what}") == "0":
+            longest = max(longest, _span(headers.get(f"x-ratelimit-reset-{what}", "")))
+    return longest
+
+
+def _span(told: str) -> float:
+    """Seconds in `6m0s`, `1.5s`, `20ms` or a bare number."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
+    return min(
+        sum(float(n) * units[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd]|)", told)), _ASKED_AT_MOST
+    )
