@@ -1,5 +1,6 @@
 """Asking ahead: the teacher answers while the student trains, and nothing else changes."""
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,27 @@ def test_killed_while_it_trains_and_asks_ahead_it_resumes_to_the_same(minimal_st
         assert killed > 3
     finally:
         server.close()
+
+
+def test_where_the_training_fails_nothing_more_is_asked_ahead(
+    minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    ask = Solver.ask
+
+    async def slowly(solver: Solver, request: Request) -> Reply:
+        asked.append(1)
+        if len(asked) > 3:
+            await asyncio.sleep(0.5)
+        return await ask(solver, request)
+
+    def fail(*_: object) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Solver, "ask", slowly)
+    monkeypatch.setattr(loop, "_train", fail)
+    teacher = {"kind": "solver", "world": "arithmetic", "concurrency": 1}
+    rounds = {"candidates": 9, "batch": 9, "audit": 0.3}
+    with pytest.raises(MemoryError):
+        distil(blind(minimal_student, teacher=teacher, rounds=rounds), tmp_path)
+    assert len(asked) <= 9 + 2

@@ -438,3 +438,23 @@ def test_odd_rows_are_asked_again(
     distil(paid(minimal_student, endpoint), tmp_path)
     with Ledger(tmp_path, read_only=True) as ledger:
         assert ledger.counts()["annotated"] == 9
+
+
+@pytest.mark.parametrize("refused", ["POST files", "POST batches"])
+def test_a_batch_that_is_not_taken_leaves_the_folder_free(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, refused: str
+) -> None:
+    """It may be bought one by one then."""
+    assert endpoint.batches
+    serve = endpoint.batches.serve
+
+    def strict(method: str, url: str, kind: str, content: bytes) -> tuple[int, object]:
+        told = f"{method} {url.removeprefix('/v1/').partition('?')[0]}"
+        return (413, {"error": {"message": "too large"}}) if told == refused else serve(method, url, kind, content)
+
+    endpoint.batches.serve = strict  # type: ignore[method-assign]
+    with pytest.raises(TeacherRefuses, match="status 413: too large"):
+        distil(paid(minimal_student, endpoint), tmp_path)
+    distil(paid(minimal_student, endpoint, mode="direct"), tmp_path)
+    assert set(endpoint.billed.values()) == {1}
+    assert spent(tmp_path).calls == 9

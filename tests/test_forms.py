@@ -13,7 +13,7 @@ from elad.ledger import Ledger
 from elad.loop import distil
 from elad.recipe import Recipe, load_recipe
 from elad.report import markdown, summary
-from elad.teacher import completions
+from elad.teacher import Endpoint, completions
 from tests.endpoint import KEY, SolverEndpoint, asked
 from tests.runs import contents, small_recipe
 
@@ -325,3 +325,50 @@ def test_another_address_in_the_environment_is_another_teacher(
         monkeypatch.setenv("OPENAI_BASE_URL", other.url)
         with pytest.raises(RunFolderError, match=r"teacher.url: .* here, .* there"):
             distil(recipe, tmp_path)
+
+
+def test_what_is_not_set_is_no_part_of_who_is_asked() -> None:
+    """So that a field that is new one day makes no answer another's."""
+    plain = Endpoint(model="m", base_url="http://h/v1")
+    assert plain.identity() == {"kind": "openai", "model": "m", "url": "http://h/v1"}
+    set_to = {"temperature": 0.0, "seed": 0, "reasoning_effort": "low", "logprobs": True}
+    assert Endpoint(model="m", base_url="http://h/v1", **set_to).identity() == {**plain.identity(), **set_to}
+
+
+def test_what_is_declared_stands_over_what_was_learnt() -> None:
+    declared = Endpoint(model="m", reply="json_schema", limit="max_tokens")
+    declared.recall({"reply": "text", "limit": "max_completion_tokens"})
+    assert declared.forms == {"reply": "json_schema", "limit": "max_tokens"}
+
+
+def test_another_models_reply_is_not_used_after_a_restart(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path
+) -> None:
+    """Unless the two are said to be one."""
+    endpoint.extra = {"model": "cheap-0"}
+    with pytest.raises(TeacherError, match="'cheap-0' answered"):
+        distil(paid(minimal_student, endpoint, concurrency=1), tmp_path)
+    endpoint.extra = {}
+    distil(paid(minimal_student, endpoint, concurrency=1), tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.counts()["annotated"] == 8
+        assert [reason[:21] for _, reason in ledger.unusable()] == ["'solver-1' was asked "]
+
+
+def test_passwords_of_the_environment_are_told_nowhere(
+    endpoint: SolverEndpoint, minimal_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = paid(minimal_student, endpoint, tries=1)
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://bob:hunter2@127.0.0.1/v1")
+    with pytest.raises(TeacherRefuses, match="names a user or a password") as refused:
+        distil(paid(minimal_student, endpoint, base_url=None), tmp_path / "url")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    monkeypatch.setenv("no_proxy", "")
+    for proxy in ("http://bob:hunter2@127.0.0.1:9", "socks5://bob:hunter2@127.0.0.1:9", "bob:hunter2@127.0.0.1:9"):
+        monkeypatch.setenv("http_proxy", proxy)
+        with pytest.raises(TeacherRefuses, match="can't be reached") as proxied:
+            distil(recipe, tmp_path / "proxy")
+        assert "hunter2" not in str(proxied.value)
+    assert "hunter2" not in str(refused.value)
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or b"hunter2" not in file.read_bytes(), file

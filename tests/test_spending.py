@@ -1,14 +1,19 @@
 """Paid calls through kills: nothing that was kept is bought twice, and no cap is exceeded, as the provider counts."""
 
+import asyncio
 import random
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from elad.budget import Usage
+from elad.errors import StorageError
 from elad.ledger import FILE, Ledger
+from elad.teacher.together import Together
 from tests.endpoint import KEY, SolverEndpoint, asked
 from tests.runs import contents
 from tests.test_durability import KillServer
@@ -81,3 +86,24 @@ def test_no_cap_is_exceeded_whatever_fails_and_however_often_it_is_killed(
     assert endpoint.billed_tokens <= spent.tokens <= cap
     assert kills
     assert spent.tokens - lost.tokens <= endpoint.billed_tokens, "what was heard is counted as it was billed"
+
+
+def test_a_call_that_can_not_be_opened_costs_no_other_its_answer(tmp_path: Path) -> None:
+    """They are written in one transaction, as far as that goes."""
+    usage = Usage(calls=1, input_tokens=5)
+
+    def full() -> None:
+        raise StorageError("no room")
+
+    with Ledger(tmp_path) as ledger:
+        for key in "ab":
+            ledger.calls.open(key, 1, "q", "{}", usage)
+        together = Together(ledger)
+
+        async def both() -> list[Any]:
+            settles = [together.write(partial(ledger.calls.settle, key, "answer", usage)) for key in "ab"]
+            return list(await asyncio.gather(settles[0], together.write(full), settles[1], return_exceptions=True))
+
+        told = asyncio.run(both())
+        assert [type(error).__name__ for error in told] == ["NoneType", "StorageError", "NoneType"]
+        assert [ledger.calls.reply(key) for key in "ab"] == ["answer", "answer"]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from elad.ledger import Ledger
+from elad.progress import halt
 from elad.recipe import Recipe
 from elad.records import Attempt, Evidence, Explanation
 from elad.select import Choice
@@ -30,12 +31,14 @@ def asking(desk: Desk, number: int, asks: Sequence[Ask]) -> Iterator[None]:
         except BaseException as error:
             failures.append(error)
 
-    beside = threading.Thread(target=ask, name="asks ahead")
+    beside = threading.Thread(target=ask, name="asks ahead", daemon=True)
     beside.start()
     try:
         yield
-    finally:
-        beside.join()
+    except BaseException:
+        halt(beside)  # nothing more is bought for a round that may not come
+        raise
+    beside.join()
     if failures:
         raise failures[0]
 

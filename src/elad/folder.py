@@ -34,14 +34,15 @@ def claim(ledger: Ledger, recipe: Recipe) -> None:
     resolved, course = recipe.resolved(), _course(recipe)
     before = json.loads(ledger.fact("course") or "null")
     if before and ledger.counts():
+        untouched = ledger.calls.none_was_made()
         free = set() if ledger.last_round("train") else {"train"}
-        free |= set() if ledger.calls.spent().calls else {"budget", "stop"}
+        free |= {"budget", "stop"} if untouched else set()
         if found := differences({**before, **{name: course[name] for name in free}}, course):
             raise RunFolderError(
                 f"{ledger.folder} is the run of another recipe. It differs in\n  "
                 + "\n  ".join(found)
                 + "\nName another run folder, or go on with the recipe that the folder was made with."
-                + ("" if ledger.calls.spent().calls else " (Nothing was paid for in it: it can also be deleted.)")
+                + (" (Nothing was paid for in it: it can also be deleted.)" if untouched else "")
             )
     for name, fact in (("recipe", resolved), ("course", course)):
         if (told := json.dumps(fact)) != ledger.fact(name):

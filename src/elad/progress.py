@@ -23,6 +23,7 @@ LINE_EVERY = 10.0
 
 _console: Console | None = None
 _interrupted = False
+_halted: set[threading.Thread] = set()
 
 
 def say(line: str) -> None:
@@ -68,9 +69,16 @@ def counter(label: str, total: int, done: int = 0) -> Iterator[Callable[[], None
 
 
 def heed() -> None:
-    """Raise Interrupted if the user has asked to stop."""
-    if _interrupted:
+    """Raise Interrupted if the user has asked to stop, or this thread was halted."""
+    if _interrupted or threading.current_thread() in _halted:
         raise Interrupted
+
+
+def halt(thread: threading.Thread) -> None:
+    """Let a thread stop at the next safe place, and wait for it."""
+    _halted.add(thread)
+    thread.join()
+    _halted.discard(thread)
 
 
 @contextmanager

@@ -66,7 +66,6 @@ CERTAIN = {
     "502": _status(502),
     "503": _status(503),
     "garbage": _body(b"<html>it works</html>"),
-    "not an object": _body(b"[]"),
 }
 """Those that an endpoint answers with a status, or somebody else in its place: it billed nothing."""
 
@@ -75,6 +74,9 @@ UNCERTAIN = {
     "cut off": _cut_off,
     "silence": _silence,
     "slow bytes": _slow_bytes,
+    "504": _status(504),
+    "not an object": _body(b"[]"),
+    "nothing": _body(b""),
     "no choices": _body(b'{"choices": []}'),
     "no message": _body(b'{"choices": [{"index": 0}]}'),
     "truncated JSON": _body(b'{"choices": [{"mess'),

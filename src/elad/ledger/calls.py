@@ -49,6 +49,10 @@ class Calls:
         """The calls that came to something, or those that stand so."""
         return self._where("reply IS NOT NULL AND (?1 IS NULL OR outcome = ?1)", outcome)
 
+    def none_was_made(self) -> bool:
+        """Whether nobody was ever asked anything."""
+        return self._ledger.read("SELECT 1 FROM calls LIMIT 1").fetchone() is None
+
     def about(self, question: str, round: int) -> list[Call]:
         """The calls about a question in a round."""
         return list(self._where("round = ? AND question = ?", round, question))

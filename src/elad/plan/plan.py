@@ -124,9 +124,9 @@ def _most(run: Run, number: int) -> int:
     recipe, counts = run.recipe, run.ledger.counts()
     waiting = sum(counts.get(state, 0) for state in ("pooled", "selected", "asked"))
     limits = [rule.rounds for rule in recipe.stop if isinstance(rule, BudgetSpent) and rule.rounds]
-    left = [(rounds - number + 1) * recipe.rounds.batch for rounds in limits]
     answered = len({call.question for call in run.ledger.calls.answered() if call.round == number})
-    return max(0, min([waiting, *left]) - answered)
+    left = [(rounds - number + 1) * recipe.rounds.batch - answered for rounds in limits]
+    return max(0, min([waiting - min(answered, counts.get("asked", 0)), *left]))
 
 
 def _seconds(

@@ -28,6 +28,17 @@ _PATIENCE = 10
 """By how much a batch that is under way has more tries: its endpoint may be away for an hour."""
 
 
+class Untaken(Exception):
+    """The endpoint takes no such file or batch, so that there is none, and nothing was billed."""
+
+
+async def _taken(asking: Awaitable[T]) -> T:
+    try:
+        return await asking
+    except TeacherRefuses as error:
+        raise Untaken(str(error)) from error
+
+
 class Bulk:
     """Has requests answered by an endpoint's batches, one batch after the other."""
 
@@ -78,8 +89,11 @@ class Bulk:
         requests = {call.key: Request.model_validate_json(call.request) for call in calls}
         outcomes = await self._outcomes(batch, requests)
         self._end(batch, calls, outcomes)
-        if refused := [outcome for outcome in outcomes.values() if isinstance(outcome, TeacherRefuses)]:
-            raise refused[0]
+        for outcome in outcomes.values():
+            if isinstance(outcome, TeacherRefuses):
+                raise outcome
+            if isinstance(outcome, Reply) and outcome.wrong:
+                raise TeacherError(f"{outcome.wrong} {HANDS_OFF}")
         return outcomes
 
     def _plan(self, round: int, asks: Mapping[str, Ask]) -> Batch | None:
@@ -121,6 +135,8 @@ class Bulk:
         try:
             id = batch.id or await self._created(batch, requests)
             return await self._fetched(batch.name, id, requests)
+        except Untaken as error:
+            return dict.fromkeys(requests, TeacherRefuses(str(error)))
         except Gone as error:
             if self._batches.lets_go:
                 return dict.fromkeys(requests, Failed(f"its batch is gone ({error})", uncertain=True))
@@ -141,7 +157,7 @@ class Bulk:
             nonlocal may_be_there
             found = await self._batches.find(batch.name, file) if may_be_there else None
             may_be_there = True
-            return found or await self._batches.create(batch.name, file)
+            return found if found else await _taken(self._batches.create(batch.name, file))
 
         id = await self._patiently(create)
         self._ledger.created(batch, id)
@@ -149,7 +165,7 @@ class Bulk:
 
     async def _uploaded(self, batch: Batch, requests: Mapping[str, Request]) -> str:
         rows = b"".join(self._batches.row(key, request) for key, request in requests.items())
-        file = await self._patiently(lambda: self._batches.upload(batch.name, rows))
+        file = await self._patiently(lambda: _taken(self._batches.upload(batch.name, rows)))
         self._ledger.uploaded(batch, file)
         return file
 

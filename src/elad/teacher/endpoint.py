@@ -97,8 +97,13 @@ class Endpoint(Teacher):
 
     @property
     def url(self) -> str:
-        """Where it is asked."""
-        return (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).rstrip("/")
+        """Where it is asked. Raises TeacherRefuses where the environment's address names a password."""
+        url = (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).rstrip("/")
+        if "@" in urlsplit(url).netloc:
+            raise TeacherRefuses(
+                "OPENAI_BASE_URL names a user or a password, which would be told and kept: see key_from."
+            )
+        return url
 
     @property
     def traffic(self) -> Traffic:
@@ -153,7 +158,10 @@ class Endpoint(Teacher):
         """Where and what is asked; not the key, not how patiently, and not in which form."""
         patience = {"key_from", "timeout", "tries", "base_url", "requests_per_minute", "tokens_per_minute"}
         left = patience | {"also_known_as", "mode", "poll", "gone_batch", "limit", "reply"}
-        return {name: value for name, value in super().identity().items() if name not in left} | {"url": self.url}
+        # what is not set is left out, so that a new field makes no answer another's
+        told = {name: value for name, value in super().identity().items() if name not in left}
+        told = {name: value for name, value in told.items() if value is not None and value is not False}
+        return told | {"url": self.url}
 
     def bound(self, request: Request) -> Usage:
         """The most that a request can cost: no token has less than a byte, and turns are marked by a few tokens."""
@@ -201,7 +209,8 @@ class Endpoint(Teacher):
             if re.search("insufficient_(quota|credit|balance|funds)", heard.text):
                 raise self.refused(heard)
             after = max(seconds(heard.headers.get("retry-after")), reset(heard.headers) if status == 429 else 0)
-            raise Failed(f"status {status}", after=after, too_many=status in (429, 503))
+            # a gateway that lost its patience may have had the answer worked on
+            raise Failed(f"status {status}", after=after, too_many=status in (429, 503), uncertain=status in (504, 524))
         if status in (401, 402, 403):
             raise self.refused(heard)
 
@@ -210,14 +219,12 @@ class Endpoint(Teacher):
         body = self.clean(body)
         content = completions.completion(body)
         if content is None:
-            # a page was answered by something else; what begins as a completion may have been one
-            begun = body.lstrip().startswith("{")
-            raise Failed(f"an answer that is none: {body[:80]!r}", uncertain=begun)
+            # a page was answered by something else; what is none may have been a completion
+            is_page = body.lstrip().startswith("<")
+            raise Failed(f"an answer that is none: {body[:80]!r}", uncertain=not is_page)
         told, bound = completions.usage(content), self.bound(request)
         cost = told or bound.model_copy(update={"untold_calls": 1})
-        name, wrong = completions.model(content), None
-        if name and not any(completions.same_model(known, name) for known in (self.model, *self.also_known_as)):
-            wrong = f"{self.model!r} was asked and {name!r} answered. If these are one, set teacher.also_known_as."
+        wrong = self._other_model(content)
         if cost.output_tokens > bound.output_tokens:
             wrong = (
                 f"a reply has {cost.output_tokens} tokens where at most {bound.output_tokens} were asked for, so that "
@@ -234,7 +241,16 @@ class Endpoint(Teacher):
 
     def said(self, raw: str) -> Said:
         """What a body that was kept says."""
-        return completions.said(json.loads(raw))
+        content = json.loads(raw)
+        other = self._other_model(content)
+        return Said("", "refused", other) if other else completions.said(content)
+
+    def _other_model(self, content: completions.Completion) -> str | None:
+        """What is wrong with a completion of another model."""
+        name = completions.model(content)
+        if not name or any(completions.same_model(known, name) for known in (self.model, *self.also_known_as)):
+            return None
+        return f"{self.model!r} was asked and {name!r} answered. If these are one, set teacher.also_known_as."
 
     def declined(self, heard: Heard) -> Reply:
         """An answer that no other form or try would better: of this question alone, or else of all.
@@ -279,7 +295,7 @@ class Endpoint(Teacher):
         """The forms in which it is asked now."""
         first = {"reply": "json_schema", "limit": "max_completion_tokens"}
         declared = {"reply": self.reply, "limit": self.limit}
-        return {name: first[name] if how == "auto" else how for name, how in declared.items()} | self._forms
+        return {name: self._forms.get(name, first[name]) if how == "auto" else how for name, how in declared.items()}
 
     def another_form(self, heard: Heard, forms: Mapping[str, str]) -> bool:
         """Whether it was one of the forms that was refused; then the one that comes next is asked in from now on."""

@@ -27,7 +27,7 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
         except BaseException as error:
             failures.append(error)
 
-    thread = threading.Thread(target=aside)
+    thread = threading.Thread(target=aside, daemon=True)
     thread.start()
     thread.join()
     if failures:
