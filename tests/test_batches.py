@@ -372,7 +372,6 @@ def test_a_batch_is_taken_up_whatever_the_mode_is_then(
     distil(paid(minimal_student, endpoint, mode="direct"), folder)
     assert came_to(folder) == came_to(direct)
     assert set(endpoint.billed.values()) == {1}
-    assert spent(folder).batched == spent(folder).batched
     batched = spent(folder).batched
     assert batched is not None
     assert batched.calls == 3, "what the batch answered is paid for as a batch"

@@ -338,7 +338,7 @@ def test_what_is_not_set_is_no_part_of_who_is_asked() -> None:
 def test_what_is_declared_stands_over_what_was_learnt() -> None:
     declared = Endpoint(model="m", reply="json_schema", limit="max_tokens")
     declared.recall({"reply": "text", "limit": "max_completion_tokens"})
-    assert declared.forms == {"reply": "json_schema", "limit": "max_tokens"}
+    assert declared.forms.now == {"reply": "json_schema", "limit": "max_tokens"}
 
 
 def test_another_models_reply_is_not_used_after_a_restart(

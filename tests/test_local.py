@@ -41,7 +41,9 @@ def test_an_answer_depends_on_its_request_alone(model: Path, tmp_path: Path, tem
     assert 4 <= spent.output_tokens <= 4 * 12
     assert spent.input_tokens <= sum(teacher.bound(ask.request).input_tokens for ask in asks)
     texts = {said.text for said in told[0].values() if said}
-    assert len(texts) == (4 if temperature else len(texts))
+    assert texts
+    if temperature:
+        assert len(texts) == 4, "each has dice of its own"
 
 
 def test_samples_differ_and_each_stays_what_it_is(model: Path) -> None:

@@ -36,6 +36,11 @@ def first_tokens(text: str, most: int) -> str:
     return text
 
 
+def whole(text: object) -> str:
+    """A text without halves of characters, which JSON can name and nothing can keep."""
+    return str(text).encode("utf-8", "replace").decode()
+
+
 def digest(text: str) -> str:
     """A name for a content: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, Field, ValidationError
 
 from elad.errors import TeacherRefuses
-from elad.teacher import completions
 from elad.teacher.http import Heard, upload
 from elad.teacher.messages import Request
 from elad.teacher.retry import Failed
 from elad.teacher.teacher import Reply
+from elad.text import whole
 
 if TYPE_CHECKING:
     from elad.teacher.endpoint import Endpoint
@@ -128,7 +128,7 @@ class BatchApi:
         without a row, an answer may have been paid for: where the batch is said to have more answers than rows tell,
         or it is not said how many, or rows can't be read.
         """
-        forms = self._endpoint.forms
+        forms = self._endpoint.forms.now
         outcomes: dict[str, Result] = {}
         rows = list(_rows(content))
         for row in rows:
@@ -145,7 +145,7 @@ class BatchApi:
         if not response:
             error = row.get("error")
             told = (error.get("message") or error.get("code")) if isinstance(error, dict) else error
-            return Failed(completions.whole(told or "no reason is told"))
+            return Failed(whole(told or "no reason is told"))
         try:
             heard = Heard(int(response["status_code"]), json.dumps(response["body"]))
         except (LookupError, TypeError, ValueError):
@@ -159,7 +159,7 @@ class BatchApi:
         self._endpoint.check(heard)
         if heard.status == 200:
             return self._endpoint.read(heard.text, request)
-        if self._endpoint.another_form(heard, forms):
+        if self._endpoint.forms.another(heard, forms):
             raise Failed("it was asked in a form that the endpoint does not take")
         return self._endpoint.declined(heard)
 
@@ -194,7 +194,7 @@ def _named(told: Any) -> _Batch:
 def _why(errors: Any) -> str:
     """What an endpoint says is wrong with a batch."""
     try:
-        told = "; ".join(completions.whole(error["message"]) for error in errors["data"])
+        told = "; ".join(whole(error["message"]) for error in errors["data"])
     except (LookupError, TypeError):
         told = json.dumps(errors)[:200] if errors else ""
     return told or "it does not say why"

@@ -12,6 +12,7 @@ from typing import Any
 
 from elad.budget import Usage
 from elad.teacher.teacher import Said
+from elad.text import whole
 
 _VERSION = r"|[-:](\d{3,}.*|latest)|@.+|\.gguf"
 """What one name of a model has behind another: nothing, a date, a version or a branch."""
@@ -52,22 +53,20 @@ def usage(content: Completion) -> Usage | None:
         told = content["usage"]
         read, wrote = told.get("prompt_tokens_details") or {}, told.get("completion_tokens_details") or {}
         asked = _count(told["prompt_tokens"])
+        if not asked:
+            return None  # nothing is asked in no tokens
         # some tell thoughts beside what was said, and the sum of both in the total alone
         answered = max(_count(told["completion_tokens"]), _count(told.get("total_tokens") or 0) - asked)
         cached = min(_count(read.get("cached_tokens") or 0), asked)
         written = _count(read.get("cache_write_tokens") or told.get("cache_creation_input_tokens") or 0)
-        return (
-            Usage(
-                calls=1,
-                input_tokens=asked,
-                output_tokens=answered,
-                cached_tokens=cached,
-                written_tokens=min(written, asked - cached),
-                reasoning_tokens=min(_count(wrote.get("reasoning_tokens") or 0), answered),
-            )
-            if asked
-            else None
-        )  # nothing is asked in no tokens
+        return Usage(
+            calls=1,
+            input_tokens=asked,
+            output_tokens=answered,
+            cached_tokens=cached,
+            written_tokens=min(written, asked - cached),
+            reasoning_tokens=min(_count(wrote.get("reasoning_tokens") or 0), answered),
+        )
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
@@ -112,8 +111,3 @@ def _text(content: Any) -> str:
     if not isinstance(content, str | None):
         raise TypeError("no text")
     return whole(content or "")
-
-
-def whole(text: Any) -> str:
-    """Text without halves of characters."""
-    return str(text).encode("utf-8", "replace").decode()

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -20,11 +21,13 @@ from elad.errors import TeacherRefuses
 from elad.prices import listed
 from elad.teacher import completions
 from elad.teacher.batches import BatchApi
+from elad.teacher.forms import Forms
 from elad.teacher.http import Heard, Line
 from elad.teacher.messages import Request
 from elad.teacher.retry import Failed, reset, seconds
 from elad.teacher.teacher import HANDS_OFF, Reply, Said, Teacher, Traffic, dearest
 from elad.teacher.waiting import run_to_end
+from elad.text import whole
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -35,15 +38,6 @@ _OF_THE_QUESTION = re.compile(
 
 _SECRET = 16
 """Characters that a key has at least; a shorter one (`none`, `EMPTY`) is no secret, and may well stand in a reply."""
-
-_INSTEAD = {
-    "reply": (
-        {"json_schema": "json_object", "json_object": "text"},
-        re.compile("response_format|json_(schema|object)"),
-    ),
-    "limit": ({"max_completion_tokens": "max_tokens"}, re.compile("max_(completion_)?tokens")),
-}
-"""What is tried next where an endpoint refuses a form, and how it says that it is the form that it refuses."""
 
 
 class Endpoint(Teacher):
@@ -93,7 +87,11 @@ class Endpoint(Teacher):
         return url
 
     _line: Line | None = PrivateAttr(None)
-    _forms: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @cached_property
+    def forms(self) -> Forms:
+        """In which forms it is asked."""
+        return Forms(reply=self.reply, limit=self.limit)
 
     @property
     def url(self) -> str:
@@ -123,11 +121,11 @@ class Endpoint(Teacher):
     @property
     def learnt(self) -> dict[str, str]:
         """The forms that it took in place of those that it refused."""
-        return dict(self._forms)
+        return self.forms.learnt
 
     def recall(self, learnt: Mapping[str, str]) -> None:
         """Begin with the forms that it took before."""
-        self._forms = dict(learnt)
+        self.forms.learnt = dict(learnt)
 
     def ready(self) -> None:
         """Ask, for free, whether the endpoint is there, takes the key, and has what it is for. Raises TeacherError."""
@@ -180,11 +178,11 @@ class Endpoint(Teacher):
 
     async def ask(self, request: Request) -> Reply:
         """Try once; what it refuses to be asked for in one form is asked for in the next at once."""
-        forms = self.forms
-        heard = await self.send("POST", "chat/completions", json=self.body(request, forms))
+        forms = self.forms.now
+        heard = await self.send("POST", "chat/completions", json=self.body(request))
         if heard.status == 200:
             return self.read(heard.text, request, heard.headers)
-        if self.another_form(heard, forms):
+        if self.forms.another(heard, forms):
             return await self.ask(request)
         return self.declined(heard)
 
@@ -262,9 +260,9 @@ class Endpoint(Teacher):
             return Reply(raw=completions.error_body(why), usage=Usage(calls=1), outcome="refused")
         raise self.refused(heard)
 
-    def body(self, request: Request, forms: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def body(self, request: Request) -> dict[str, Any]:
         """A request as it is sent."""
-        reply, limit = (forms or self.forms)["reply"], (forms or self.forms)["limit"]
+        reply, limit = self.forms.now["reply"], self.forms.now["limit"]
         shape: dict[str, Any] | None = None if reply == "text" else {"type": reply}
         if shape and reply == "json_schema":
             shape["json_schema"] = {"name": "reply", "strict": True, "schema": request.form}
@@ -290,23 +288,6 @@ class Endpoint(Teacher):
         why = completions.told(self.clean(heard.text))
         return TeacherRefuses(f"{self.url} refuses (status {heard.status}: {why}). {HANDS_OFF}")
 
-    @property
-    def forms(self) -> dict[str, str]:
-        """The forms in which it is asked now."""
-        first = {"reply": "json_schema", "limit": "max_completion_tokens"}
-        declared = {"reply": self.reply, "limit": self.limit}
-        return {name: self._forms.get(name, first[name]) if how == "auto" else how for name, how in declared.items()}
-
-    def another_form(self, heard: Heard, forms: Mapping[str, str]) -> bool:
-        """Whether it was one of the forms that was refused; then the one that comes next is asked in from now on."""
-        for name, (following, says) in _INSTEAD.items():
-            auto = getattr(self, name) == "auto" and forms[name] in following
-            if auto and heard.status in (400, 404, 415, 422) and says.search(heard.text):
-                if self.forms[name] == forms[name]:
-                    self._forms[name] = following[forms[name]]
-                return True
-        return False
-
     def _key(self) -> str | None:
         key = os.environ.get(self.key_from, "").strip()
         if not (key.isascii() and key.isprintable()):
@@ -318,5 +299,5 @@ class Endpoint(Teacher):
     def clean(self, told: str) -> str:
         """What is told, without the key, should an endpoint repeat it, and without halves of characters."""
         key = self._key() or ""
-        told = told.encode("utf-8", "replace").decode()  # halves of characters can be kept nowhere
+        told = whole(told)
         return told.replace(key, "(the key)") if len(key) >= _SECRET else told

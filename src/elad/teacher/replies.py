@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from elad.records import Explanation, Record, Verdict
+from elad.text import whole
 
 _ESCAPE = re.compile(r"""\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?""")
 """A backslash, with what JSON lets follow it."""
@@ -92,7 +93,7 @@ def _parsed(reply: str, kind: type[R]) -> R:
         except (ValueError, RecursionError) as error:
             raise BadReply("the reply is not JSON") from error
     if isinstance(content, dict) and content.get("unusable") is not None:
-        raise Declined(str(content["unusable"]).encode("utf-8", "replace").decode())
+        raise Declined(whole(content["unusable"]))
     try:
         return kind.model_validate(content)
     except ValidationError as error:
