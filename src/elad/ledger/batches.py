@@ -56,7 +56,7 @@ class Batches:
         need_room(self._ledger.folder)
         batch = Batch(name=secrets.token_hex(8))
         with self._ledger.write() as db:
-            db.execute("INSERT INTO batches VALUES (?, NULL, NULL, 'planned')", (batch.name,))
+            db.execute("INSERT INTO batches VALUES (?, NULL, NULL, FALSE)", (batch.name,))
             for key, question, request, bound in calls:
                 row = (key, round, question, request, bound.model_dump_json(), "open", None, None, batch.name)
                 insert(db, row)
@@ -65,12 +65,12 @@ class Batches:
     def uploaded(self, batch: Batch, file: str) -> None:
         """Note under what name the provider has a batch's file."""
         with self._ledger.write() as db:
-            db.execute("UPDATE batches SET file = ?, state = 'uploaded' WHERE name = ?", (file, batch.name))
+            db.execute("UPDATE batches SET file = ? WHERE name = ?", (file, batch.name))
 
     def created(self, batch: Batch, id: str) -> None:
         """Note under what name the provider has a batch."""
         with self._ledger.write() as db:
-            db.execute("UPDATE batches SET id = ?, state = 'created' WHERE name = ?", (id, batch.name))
+            db.execute("UPDATE batches SET id = ? WHERE name = ?", (id, batch.name))
 
     def end(self, batch: Batch, settled: Sequence[Settled], lost: Iterable[str]) -> None:
         """Keep all that came of a batch: answers, and calls that nobody knows of whether they were billed.
@@ -83,11 +83,11 @@ class Batches:
             db.executemany(f"UPDATE calls SET outcome = ?, reply = ?, usage = ? {still_open}", answers)
             db.executemany(f"UPDATE calls SET {LOST} {still_open}", [(key, batch.name) for key in lost])
             db.execute("DELETE FROM calls WHERE outcome = 'open' AND batch = ?", (batch.name,))
-            db.execute("UPDATE batches SET state = 'ended' WHERE name = ?", (batch.name,))
+            db.execute("UPDATE batches SET ended = TRUE WHERE name = ?", (batch.name,))
 
     def unfinished(self) -> list[Batch]:
         """The batches that have not ended."""
-        rows = self._ledger.read("SELECT name, file, id FROM batches WHERE state != 'ended' ORDER BY name")
+        rows = self._ledger.read("SELECT name, file, id FROM batches WHERE NOT ended ORDER BY name")
         return [Batch(name=name, file=file, id=id) for name, file, id in rows]
 
     def calls(self, batch: Batch) -> list[Planned]:

@@ -43,7 +43,7 @@ CREATE TABLE calls (
     bound TEXT NOT NULL, outcome TEXT NOT NULL, reply TEXT, usage TEXT, batch TEXT
 ) WITHOUT ROWID;
 CREATE INDEX by_question ON calls (round, question);
-CREATE TABLE batches (name TEXT PRIMARY KEY, file TEXT, id TEXT, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE batches (name TEXT PRIMARY KEY, file TEXT, id TEXT, ended INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempts (
     round INTEGER, question TEXT, place INTEGER NOT NULL, body TEXT, PRIMARY KEY (round, question)
 ) WITHOUT ROWID;
