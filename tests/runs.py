@@ -25,10 +25,12 @@ def small_recipe(student: Path, **changes: Any) -> Recipe:
 
 
 def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything in a run's ledger, table by table."""
+    """Everything in a run's ledger, table by table, but for what its clock says, which differs from run to run."""
     db = sqlite3.connect(folder / FILE)
     try:
-        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        tables = [
+            row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'clock'")
+        ]
         return {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
     finally:
         db.close()

@@ -34,7 +34,7 @@ def test_from_run_to_export(file: Path, tmp_path: Path) -> None:
     assert "round 3" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr, "no colours or bars where nobody looks"
     folder = tmp_path / "runs" / "mine"
-    assert (folder / "report.md").read_text().startswith("# mine")
+    report = (folder / "report.html").read_bytes()
 
     again = elad("run", file, "--run", folder, "--json")
     assert again.returncode == 0
@@ -43,7 +43,9 @@ def test_from_run_to_export(file: Path, tmp_path: Path) -> None:
     status = elad("status", folder)
     assert "31 pooled" in status.stdout
     assert json.loads(elad("status", folder, "--json").stdout)["stopped"] == "budget: all 3 rounds are run"
-    assert elad("report", folder).stdout == (folder / "report.md").read_text()
+    assert elad("report", folder, "--markdown").stdout.startswith("# mine")
+    assert elad("report", Path("runs/mine"), "--to", "told.html", cwd=tmp_path).stdout == "told.html\n"
+    assert (tmp_path / "told.html").read_bytes() == report, "made from the ledger alone"
 
     out = tmp_path / "out"
     told = elad("export", folder, out, "--json")
@@ -99,7 +101,7 @@ def test_a_recipe_that_failed_at_the_start_can_be_mended(file: Path, tmp_path: P
         "pool={kind: file, path: /nowhere.jsonl}",
     ):
         assert elad("run", file, "--run", folder, mistake).returncode == 2
-        assert "not yet" in elad("status", folder).stdout
+        assert "not running, in round 1" in elad("status", folder).stdout
     assert elad("run", file, "--run", folder).returncode == 0
 
 
@@ -160,7 +162,7 @@ def test_plan_run_and_reprice(file: Path, tmp_path: Path) -> None:
     again = json.loads(elad("reprice", folder, "input=10", "output=40", "--json").stdout)
     assert float(again["after"]["money"]) == pytest.approx(10 * float(told["spent"]["money"]))
     assert again["after"]["tokens"] == told["spent"]["tokens"]
-    assert "told by hand" in elad("report", folder).stdout
+    assert "told by hand" in elad("report", folder, "--markdown").stdout
     for wrong in (("reprice", folder), ("reprice", folder, "input=1"), ("plan", file, "--probe", "-1")):
         done = elad(*wrong)
         assert done.returncode == 2, done

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from heapq import nsmallest
 
 from elad.answers import same_answer
-from elad.records import Annotation, Attempt, Question, Record
+from elad.records import Annotation, Attempt, Explanation, Question, Record
 from elad.select import SCORES, Selector
 from elad.student import Student
-from elad.text import same_steps
+from elad.text import digest, same_steps
 
 
 class Score(Record):
@@ -57,6 +58,31 @@ def evaluate(student: Student, held_out: Sequence[Question]) -> Scores:
         answers=_tally((q.domain, same_answer(said.answer, q.answer, q)) for q, said in explained),
         steps=_tally((q.domain, same_steps(said.steps, q.steps)) for q, said in explained if q.steps),
     )
+
+
+class Revisited(Record):
+    """What the student says, after a round's training, to questions that were annotated before it, by their ids."""
+
+    explanations: dict[str, Explanation]
+
+
+_REVISITED = 100
+"""Questions that are asked again at most."""
+
+
+def revisit(student: Student, annotations: Sequence[Annotation], seed: str) -> Revisited:
+    """Let the student explain a sample of what it was taught: the same questions round after round, and new ones."""
+    taught = [annotation.question for annotation in annotations]
+    sample = nsmallest(_REVISITED, taught, key=lambda question: digest(f"{seed}/{question.id}"))
+    return Revisited(explanations=dict(zip((q.id for q in sample), student.explain(sample), strict=True)))
+
+
+def recalled(revisited: Revisited, annotations: Iterable[Annotation]) -> Score:
+    """How many of the answers that were taught, of those that were asked for again, the student gives by now."""
+    said = revisited.explanations
+    taught = [annotation for annotation in annotations if annotation.question.id in said]
+    marks = [same_answer(said[a.question.id].answer, a.target.answer, a.question) for a in taught]
+    return Score(right=sum(marks), total=len(marks))
 
 
 def _tally(marks: Iterable[tuple[str | None, bool]]) -> Tally:

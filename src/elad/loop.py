@@ -5,7 +5,7 @@ the same function starts a run, resumes it after any interruption, and does noth
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from elad.ahead import asking, sure_to_be_asked
 from elad.annotate import Bought
-from elad.evaluate import Scores, aurocs, evaluate
+from elad.evaluate import Revisited, Scores, aurocs, evaluate, revisit
 from elad.folder import Trained, claim, hold_to_origin, sound_student, stopped, student_folder
 from elad.keep import Kept
 from elad.ledger import Attempts, Ledger, Move
 from elad.pool import admit
 from elad.prices import of_run
-from elad.progress import counter, say
+from elad.progress import counter, heard_by, say
 from elad.recipe import Recipe
 from elad.records import Attempt, Question, Record
 from elad.select import Choice
@@ -58,15 +58,16 @@ class Run(NamedTuple):
     held_out: list[Question]
 
 
-def distil(recipe: Recipe, folder: Path) -> str:
+def distil(recipe: Recipe, folder: Path, after_round: Callable[[Ledger], None] = lambda _: None) -> str:
     """Run a recipe in a folder to a stated stop, and return why it stopped. Raises EladError."""
     with Ledger(folder) as ledger:
         claim(ledger, recipe)
         if reason := stopped(ledger):
             return reason
-        run = begin(recipe, ledger)
-        with closing(run.desk):
-            return _until_enough(run)
+        with heard_by(ledger.clock.heard):
+            run = begin(recipe, ledger)
+            with closing(run.desk):
+                return _until_enough(run, after_round)
 
 
 def begin(recipe: Recipe, ledger: Ledger) -> Run:
@@ -82,7 +83,7 @@ def begin(recipe: Recipe, ledger: Ledger) -> Run:
     return Run(recipe, ledger, desk, student, ledger.questions("held out"))
 
 
-def _until_enough(run: Run) -> str:
+def _until_enough(run: Run, after_round: Callable[[Ledger], None]) -> str:
     """Round after round, until a rule says why to stop."""
     scores = run.ledger.trace(0, "evaluate", Scores, lambda: evaluate(run.student, run.held_out))
     rounds: list[Round] = []
@@ -91,6 +92,7 @@ def _until_enough(run: Run) -> str:
         verdict = run.ledger.trace(len(rounds), "stop", Sufficiency, lambda: _verdict(run.recipe, rounds))
         if verdict.reason:
             return verdict.reason
+        after_round(run.ledger)
 
 
 def choose(run: Run, number: int) -> Chosen:
@@ -140,6 +142,8 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     with _asking_ahead(run, [*earlier, round]):
         trace("train", Trained, lambda: _train(run, lesson, scratch))
     shutil.rmtree(scratch, ignore_errors=True)
+    taught = [annotation for each in (*earlier, round) for annotation in each.bought.annotations]
+    trace("revisit", Revisited, lambda: revisit(student, taught, str(recipe.seed)))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
     return round._replace(after=after)

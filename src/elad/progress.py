@@ -1,4 +1,4 @@
-"""How long work shows itself: bars on a terminal, plain lines elsewhere, silence in a library.
+"""How long work shows itself: bars on a terminal, plain lines elsewhere, silence in a library, a listener anywhere.
 
 It is also where long work can be stopped: between two items `track` looks whether Ctrl-C was pressed.
 """
@@ -15,13 +15,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from elad.errors import Interrupted
+from elad.text import visible
 
 T = TypeVar("T")
 
 LINE_EVERY = 10.0
 """Seconds between two plain lines about the same piece of work."""
 
+Listener = Callable[[str, int, int, float], None]
+"""Hears of work: its label, how much of it is done, of how much, and the seconds since it was last heard of."""
+
 _console: Console | None = None
+_listener: Listener | None = None
 _interrupted = False
 _halted: set[threading.Thread] = set()
 
@@ -29,7 +34,7 @@ _halted: set[threading.Thread] = set()
 def say(line: str) -> None:
     """A line of news for whoever watches."""
     if _console:
-        _console.print(line, highlight=False, markup=False)
+        _console.print(visible(line), highlight=False, markup=False)
 
 
 def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
@@ -42,24 +47,56 @@ def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
 
 
 @contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Let somebody hear of all work that is counted meanwhile."""
+    global _listener
+    _listener = listener
+    try:
+        yield
+    finally:
+        _listener = None
+
+
+@contextmanager
 def counter(label: str, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
     """Show how far work is: to be called as each piece of it is done. Raises Interrupted then, after Ctrl-C."""
+    last = time.monotonic()
+
+    def tell() -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if _listener:
+            _listener(label, done, total, last - before)
+
+    tell()
+    with _drawn(label, total, done) as draw:
+
+        def tick() -> None:
+            nonlocal done
+            heed()
+            done += 1
+            draw()
+            tell()
+
+        try:
+            yield tick
+        finally:
+            tell()
+
+
+@contextmanager
+def _drawn(label: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, or a line every now and then."""
     if _console and _console.is_terminal and threading.current_thread() is threading.main_thread():
         columns = (TextColumn("  {task.description:<10}"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=_console, transient=True) as bars:
             task = bars.add_task(label, total=total, completed=done)
-
-            def advance() -> None:
-                heed()
-                bars.advance(task)
-
-            yield advance
+            yield lambda: bars.advance(task)
         return
     told = time.monotonic()
 
     def count() -> None:
         nonlocal told, done
-        heed()
         done += 1
         if time.monotonic() - told > LINE_EVERY:
             told = time.monotonic()

@@ -8,6 +8,9 @@ from elad.records import Question
 
 _PIECE = re.compile(r"[^\W\d_]+|\d{1,3}|(?:[^\w\s]|_)+")
 
+_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""Controls but for tab and line break, marks of direction, and halves of characters."""
+
 
 def same_steps(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether two explanations have the same steps, word for word; case and white space do not count."""
@@ -39,6 +42,11 @@ def first_tokens(text: str, most: int) -> str:
 def whole(text: object) -> str:
     """A text without halves of characters, which JSON can name and nothing can keep."""
     return str(text).encode("utf-8", "replace").decode()
+
+
+def visible(text: str) -> str:
+    """A text in which nothing acts: what moves a cursor or turns the direction of reading is named instead."""
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def digest(text: str) -> str:

@@ -1,13 +1,19 @@
 """What the verbs share: their arguments, and how they print."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from elad.text import visible
+
+if TYPE_CHECKING:
+    from elad.report import Fact
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe in YAML.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="key=value, such as budget.tokens=5000.")]
@@ -31,8 +37,18 @@ def print_json(told: Any) -> None:
 
 
 def print_line(text: str) -> None:
-    """On the standard output."""
-    typer.echo(text)
+    """On the standard output; nothing in it acts on a terminal."""
+    typer.echo(visible(text))
+
+
+def print_facts(facts: "Sequence[Fact]", console: Console | None = None) -> None:
+    """What a run has come to, name by name, in as many columns as the terminal has."""
+    drawn = Table(box=None, pad_edge=False, show_header=False)
+    drawn.add_column(no_wrap=True, style="bold")
+    drawn.add_column(overflow="fold")
+    for fact in facts:
+        drawn.add_row(fact.name, escape(visible("\n".join((fact.value, *fact.details)))))
+    (console or Console()).print(drawn, highlight=False, soft_wrap=False)
 
 
 def print_table(told: dict[str, Any]) -> None:
@@ -46,7 +62,7 @@ def print_table(told: dict[str, Any]) -> None:
 
 def print_columns(header: list[str], rows: list[list[str]]) -> None:
     """Columns that stand under their heads."""
-    drawn = Table(*map(escape, header), box=None, pad_edge=False, header_style="bold")
+    drawn = Table(*(escape(visible(cell)) for cell in header), box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        drawn.add_row(*map(escape, row))
+        drawn.add_row(*(escape(visible(cell)) for cell in row))
     Console(soft_wrap=True).print(drawn)

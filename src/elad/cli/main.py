@@ -11,13 +11,15 @@ import sys
 import typer
 from rich.console import Console
 
+from elad.cli.looks import view
 from elad.cli.machine import answers, doctor
 from elad.cli.money import plan, reparse, reprice
 from elad.cli.runs import export, report, run, status
 from elad.errors import EladError, Interrupted
+from elad.text import visible
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for verb in (plan, run, status, report, export, reprice, reparse, answers, doctor):
+for verb in (plan, run, status, report, view, export, reprice, reparse, answers, doctor):
     app.command()(verb)
 
 
@@ -28,7 +30,9 @@ def main() -> None:
     try:
         app()
     except EladError as error:
-        Console(stderr=True, soft_wrap=True).print(f"elad: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            visible(f"elad: {error}"), style="red", markup=False, highlight=False
+        )
         sys.exit(error.exit_code)
     except (Interrupted, KeyboardInterrupt):
         sys.exit(Interrupted.exit_code)

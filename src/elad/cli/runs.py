@@ -1,7 +1,7 @@
 """Running, and what a run has come to."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,12 +12,15 @@ from elad.cli.common import (
     RecipeFile,
     RunFolder,
     RunOption,
+    print_facts,
     print_json,
     print_line,
     print_table,
-    summary_of,
 )
-from elad.errors import InputError, Interrupted, StorageError
+from elad.errors import InputError, Interrupted
+
+if TYPE_CHECKING:
+    from elad.report import Remembered
 
 
 def run(
@@ -31,14 +34,15 @@ def run(
     from elad.loop import distil
     from elad.progress import shown
     from elad.recipe import load_recipe
-    from elad.report import markdown, summary
+    from elad.report import facts, now, summary, write_report
 
+    remembered: Remembered = {}
     console = Console(stderr=True, soft_wrap=True)
     chosen = load_recipe(recipe, overrides or [])
     where = folder or Path("runs") / chosen.name
     with shown(console):
         try:
-            distil(chosen, where)
+            distil(chosen, where, lambda ledger: print_facts(facts(summary(ledger, remembered), now(ledger)), console))
         except Interrupted:
             console.print(
                 f"Stopped. The same command goes on from here: nothing in {where} is lost.",
@@ -48,11 +52,7 @@ def run(
             raise
     with Ledger(where, read_only=True) as ledger:
         told = summary(ledger)
-    report = where / "report.md"
-    try:
-        report.write_text(markdown(told), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{report} can't be written: {error.strerror}.") from error
+        report = write_report(ledger)
     if as_json:
         print_json(told)
     else:
@@ -62,25 +62,35 @@ def run(
 
 def status(folder: RunFolder, as_json: AsJson = False) -> None:
     """Say where a run stands."""
-    from elad.report import states
+    from elad.ledger import Ledger
+    from elad.report import facts, now, summary
 
-    told = summary_of(folder)
+    with Ledger(folder, read_only=True) as ledger:
+        told, doing = summary(ledger), now(ledger)
     if as_json:
-        print_json(told)
+        print_json({**told, "now": doing})
         return
+    print_facts(facts(told, doing))
     print_table(told)
-    print_line(f"stopped: {told['stopped'] or 'not yet'}\nquestions: {states(told)}")
 
 
-def report(folder: RunFolder, as_json: AsJson = False) -> None:
-    """Tell a run from its ledger, in Markdown."""
-    from elad.report import markdown
+def report(
+    folder: RunFolder,
+    to: Annotated[Path | None, typer.Option(help="The file to write [RUN/report.html].")] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, and write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run's report from its ledger: one file to look at in a browser, without a network."""
+    from elad.ledger import Ledger
+    from elad.report import markdown, summary, write_report
 
-    told = summary_of(folder)
-    if as_json:
-        print_json(told)
-    else:
-        print_line(markdown(told).rstrip())
+    with Ledger(folder, read_only=True) as ledger:
+        if as_json:
+            print_json(summary(ledger))
+        elif as_markdown:
+            print_line(markdown(summary(ledger)).rstrip())
+        else:
+            print_line(str(write_report(ledger, to)))
 
 
 def export(

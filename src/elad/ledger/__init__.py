@@ -3,6 +3,7 @@
 from elad.ledger.attempts import Attempts
 from elad.ledger.batches import Batch, Planned, Settled
 from elad.ledger.calls import Call, Calls, Outcome
+from elad.ledger.clock import Clock, Spell
 from elad.ledger.ledger import FILE, VERSION, Ledger
 from elad.ledger.questions import Admission, Move
 
@@ -14,9 +15,11 @@ __all__ = [
     "Batch",
     "Call",
     "Calls",
+    "Clock",
     "Ledger",
     "Move",
     "Outcome",
     "Planned",
     "Settled",
+    "Spell",
 ]

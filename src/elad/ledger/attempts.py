@@ -1,6 +1,6 @@
 """The attempts of a round: drawn, written and read piece by piece, so that they are never in memory together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from elad.ledger.questions import move
@@ -8,6 +8,10 @@ from elad.records import Attempt, Question
 
 if TYPE_CHECKING:
     from elad.ledger.ledger import Ledger
+
+
+_AT_ONCE = 500
+"""Questions that are named to SQLite in one query."""
 
 
 class Attempts:
@@ -56,6 +60,16 @@ class Attempts:
             )
             move(db, [(id, "unusable", reason) for id, reason in too_long.items()])
 
+    def of(self, questions: Sequence[str]) -> dict[str, Attempt]:
+        """Those at some questions, by the questions' ids."""
+        found: dict[str, Attempt] = {}
+        for start in range(0, len(questions), _AT_ONCE):
+            some = questions[start : start + _AT_ONCE]
+            marks = ", ".join("?" for _ in some)
+            for attempt in self._read(f"AND question IN ({marks})", *some):
+                found[attempt.question.id] = attempt
+        return found
+
     @property
     def drawn(self) -> int:
         """How many candidates there are, those that are too long for the student among them."""
@@ -75,10 +89,14 @@ class Attempts:
         return int(self._ledger.read(sql, self._round).fetchone()[0])
 
     def __iter__(self) -> Iterator[Attempt]:
+        return self._read()
+
+    def _read(self, where: str = "", *values: str) -> Iterator[Attempt]:
         rows = self._ledger.read(
             "SELECT questions.body, attempts.body FROM attempts JOIN questions ON id = question "
-            "WHERE round = ? AND attempts.body != '' ORDER BY place",
+            f"WHERE round = ? AND attempts.body != '' {where} ORDER BY place",
             self._round,
+            *values,
         )
         for question, rest in rows:  # both are objects in JSON: one is put into the other
             yield Attempt.model_validate_json(f'{{"question":{question},{rest.removeprefix("{")}')

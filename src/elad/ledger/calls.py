@@ -53,6 +53,14 @@ class Calls:
         """Whether nobody was ever asked anything."""
         return self._ledger.read("SELECT 1 FROM calls LIMIT 1").fetchone() is None
 
+    def under_way(self) -> int:
+        """How many are being answered."""
+        return int(self._ledger.read("SELECT count(*) FROM calls WHERE outcome = 'open'").fetchone()[0])
+
+    def of(self, round: int) -> Iterator[Call]:
+        """The calls of a round."""
+        return self._where("round = ?", round)
+
     def about(self, question: str, round: int) -> list[Call]:
         """The calls about a question in a round."""
         return list(self._where("round = ? AND question = ?", round, question))

@@ -1,7 +1,7 @@
 """What must not be lost: one SQLite file that is the only truth about a run.
 
 It holds every question with its state, every paid call (kept before anything reads it), and the trace of each phase
-of each round: the attempts, the choice, the annotations, the training, the scores, the verdict. WAL with
+of each round: the attempts, the choice, the annotations, the training, the scores, the verdict; and the clock. WAL with
 synchronous=FULL: what a commit returned from is on disk. A write is one transaction, so a kill leaves all of it or
 nothing of it. One process at a time holds the folder.
 """
@@ -22,13 +22,14 @@ from elad.errors import RunFolderError, StorageError
 from elad.ledger.attempts import Attempts
 from elad.ledger.batches import Batches
 from elad.ledger.calls import MAKE_ROOM, Calls
+from elad.ledger.clock import Clock
 from elad.ledger.questions import Admission, Move, move
 from elad.lock import hold
 from elad.records import Question, Record, State
 
 T = TypeVar("T", bound=Record)
 
-VERSION = 3
+VERSION = 4
 FILE = "ledger.sqlite"
 
 _SCHEMA = """
@@ -49,6 +50,10 @@ CREATE TABLE attempts (
 ) WITHOUT ROWID;
 CREATE INDEX by_place ON attempts (round, place);
 CREATE INDEX unattempted ON attempts (round, place) WHERE body IS NULL;
+CREATE TABLE clock (
+    round INTEGER, work TEXT, seconds REAL NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
+    pace REAL NOT NULL, heard REAL NOT NULL, PRIMARY KEY (round, work)
+) WITHOUT ROWID;
 CREATE TABLE traces (
     round INTEGER, phase TEXT, body TEXT NOT NULL, PRIMARY KEY (round, phase)
 ) WITHOUT ROWID;
@@ -62,6 +67,7 @@ class Ledger:
         self.folder = folder
         self.calls = Calls(self)
         self.batches = Batches(self)
+        self.clock = Clock(self)
         self._lock: IO[str] | None = None
         self._writing = threading.RLock()
         file = folder / FILE
@@ -186,8 +192,10 @@ class Ledger:
         kept = self.traced(round, phase, kind)
         if kept is not None:
             return kept
+        self.clock.round = round
         outcome = compute()
         with self.write() as db:
+            self.clock.write(db)
             db.execute("INSERT INTO traces VALUES (?, ?, ?)", (round, phase, outcome.model_dump_json()))
             move(db, states(outcome))
         return outcome
@@ -210,6 +218,11 @@ class Ledger:
                 f"{self.folder / FILE}: what round {round} left of its phase {phase!r} can't be read by this version "
                 "of elad. Use the version that made the run, or another run folder."
             ) from error
+
+    def left_by(self, round: int) -> int:
+        """Bytes that the phases of a round have left: another number where something was added or amended."""
+        sql = "SELECT coalesce(sum(length(body)), 0) FROM traces WHERE round = ?"
+        return int(self.read(sql, round).fetchone()[0])
 
     def last_round(self, phase: str) -> int:
         """The last round in which a phase left its trace; 0 when none has."""

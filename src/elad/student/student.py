@@ -180,7 +180,7 @@ class Student:
 
         openings = map(self.opening, prompts)
         begun = [Continuation(opening, self.room(opening), source) for source, opening in openings]
-        for _ in track(self.write(begun), "answer", len(begun)):
+        for _ in track(self.write(begun), "evaluate", len(begun)):
             pass
         return [self.text_of(continuation.tokens) for continuation in begun]
 

@@ -1,0 +1,131 @@
+"""What happened in a run, read from its ledger alone, as plain data."""
+
+from collections import Counter
+from typing import Any
+
+from pydantic import ValidationError
+
+from elad.annotate import Bought
+from elad.budget import Price, Usage
+from elad.errors import RunFolderError
+from elad.evaluate import Revisited, Score, Scores, Tally, aurocs, recalled
+from elad.folder import last_student, stopped
+from elad.ledger import Ledger, Outcome
+from elad.prices import in_force, tariffs
+from elad.recipe import Recipe
+from elad.records import Annotation
+from elad.sufficiency import audited, exact_interval
+
+Remembered = dict[tuple[int, int, str], dict[str, Any]]
+"""Rounds that were told before, by their number, the size of what they left, and the price."""
+
+
+def summary(ledger: Ledger, remembered: Remembered | None = None) -> dict[str, Any]:
+    """The run so far as plain data, ready for JSON. What is `remembered` of finished rounds is not told anew."""
+    remembered = {} if remembered is None else remembered
+    recipe = stored_recipe(ledger)
+    numbers = range(ledger.last_round("evaluate") + 1) if ledger.traced(0, "evaluate", Scores) else ()
+    return {
+        "name": recipe.name,
+        "student": recipe.student.model,
+        "teacher": recipe.teacher.name or recipe.teacher.kind,
+        "select": recipe.select.kind,
+        "annotate": recipe.annotate.kind,
+        "stopped": stopped(ledger),
+        "spent": _spent(ledger.calls.spent(), in_force(ledger)),
+        "of_this": _of_this(ledger),
+        "prices": [tariff.model_dump(mode="json", exclude_none=True) for tariff in tariffs(ledger)],
+        "budget": recipe.budget.model_dump(mode="json", exclude_none=True),
+        "questions": ledger.counts(),
+        "set_aside": [{"row": id, "reason": reason} for id, reason in ledger.unusable()],
+        "rounds": [_remembered(ledger, recipe, number, remembered) for number in numbers],
+        "result": str(last_student(ledger) or recipe.student.model),
+    }
+
+
+def stored_recipe(ledger: Ledger) -> Recipe:
+    """The resolved recipe that the run was started with. Raises RunFolderError where none was."""
+    recipe = ledger.fact("recipe")
+    if recipe is None:
+        raise RunFolderError(f"{ledger.folder} holds no run yet: its recipe was never written.")
+    try:
+        return Recipe.model_validate_json(recipe)
+    except ValidationError as error:
+        raise RunFolderError(
+            f"{ledger.folder}: its recipe can't be read here ({error.errors()[0]['msg']}). Parts of another package "
+            "must be importable; else use the version of elad that made the run."
+        ) from error
+
+
+def annotations(ledger: Ledger) -> list[Annotation]:
+    """Every annotation that was bought, round by round."""
+    return _taught(ledger, ledger.last_round("annotate"))
+
+
+def exactly(score: Score) -> dict[str, Any]:
+    """A share of an audit with its exact interval."""
+    return _told(score, exact_interval(score))
+
+
+def _taught(ledger: Ledger, up_to: int) -> list[Annotation]:
+    return [a for number in range(1, up_to + 1) for a in _bought(ledger, number).annotations]
+
+
+def _remembered(ledger: Ledger, recipe: Recipe, number: int, remembered: Remembered) -> dict[str, Any]:
+    price = in_force(ledger)
+    key = (number, ledger.left_by(number), price.model_dump_json() if price else "")
+    if key not in remembered:
+        remembered[key] = _round(ledger, recipe, number)
+    return remembered[key]
+
+
+def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
+    scores = ledger.traced(number, "evaluate", Scores)
+    assert scores is not None, "a round is told once it has been evaluated"
+    bought = _bought(ledger, number)
+    attempts = ledger.attempts(number)
+    revisited = ledger.traced(number, "revisit", Revisited)
+    again = recalled(revisited, _taught(ledger, number)) if revisited else Score(right=0, total=0)
+    return {
+        "round": number,
+        "asked": len(bought.annotations) + len(bought.unusable),
+        "accepted": sum(a.verdict.first_flaw is None for a in bought.annotations),
+        "unusable": len(bought.unusable),
+        "domains": dict(Counter(a.question.domain or "" for a in bought.annotations)),
+        "spent": _spent(ledger.calls.spent(up_to=number), in_force(ledger)),
+        "accuracy": _tallied(scores.answers),
+        "same_steps": _tallied(scores.steps),
+        "agreement": exactly(audited([bought])),
+        "recalled": _told(again, again.interval()),
+        "aurocs": aurocs(attempts, bought.annotations, recipe.select),
+    }
+
+
+def _bought(ledger: Ledger, number: int) -> Bought:
+    return ledger.traced(number, "annotate", Bought) or Bought(annotations=(), unusable={}, unasked=())
+
+
+def _tallied(tally: Tally) -> dict[str, Any]:
+    return {
+        "overall": _told(tally.overall, tally.overall.interval()),
+        "domains": {name: _told(score, score.interval()) for name, score in tally.domains.items()},
+    }
+
+
+def _told(score: Score, interval: tuple[float, float]) -> dict[str, Any]:
+    share = score.share if score.total else None
+    return {"right": score.right, "total": score.total, "share": share, "interval": list(interval)}
+
+
+def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:
+    money = {"money": str(price.of(usage))} if price else {}
+    classes = {"cached_tokens", "written_tokens", "reasoning_tokens", "untold_calls", "batched"}
+    told = usage.model_dump(exclude={name for name in classes if not getattr(usage, name)}, exclude_none=True)
+    return {**told, "tokens": usage.tokens, **money}
+
+
+def _of_this(ledger: Ledger) -> dict[str, Any]:
+    """The part of what was spent that was not paid in this run, and the part of which nobody knows."""
+    parts: dict[str, tuple[Outcome, ...]] = {"reused": ("reused",), "uncertain": ("lost",)}
+    usages = {name: ledger.calls.spent(outcomes=outcomes) for name, outcomes in parts.items()}
+    return {name: _spent(usage, in_force(ledger)) for name, usage in usages.items() if usage.calls}
