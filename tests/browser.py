@@ -28,10 +28,11 @@ def chromium() -> Iterator[Browser]:
 
 
 class Tab:
-    """A page that is open, in a session of its own, with what it complained of and whom it asked."""
+    """A page that is open, with what it complained of and whom it asked; in a session of its own, or `beside` another."""
 
-    def __init__(self, browser: Browser, address: str, **looks: Any) -> None:
-        self._context = browser.new_context(**looks)
+    def __init__(self, browser: Browser, address: str, beside: "Tab | None" = None, **looks: Any) -> None:
+        self._beside = beside
+        self._context = beside._context if beside else browser.new_context(**looks)
         self.page: Page = self._context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -45,7 +46,10 @@ class Tab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._context.close()
+        if self._beside:
+            self.page.close()
+        else:
+            self._context.close()
 
     def text(self, selector: str) -> str:
         """What the first of such elements says."""

@@ -80,6 +80,8 @@ def test_replies_are_found_in_what_llms_wrap_around_them() -> None:
     assert read_rationale(formula).answer == "\\boxed"
     command = r'<think>{so}</think>{"steps": ["\frac{1}{2} \times 3 \neq \beta\ntwo"], "answer": "\\theta"}'
     assert read_rationale(command) == Explanation(steps=("\\frac{1}{2} \\times 3 \\neq \\beta\ntwo",), answer="\\theta")
+    filled = '{"steps": ["a"], "answer": "b", "unusable": ""}'
+    assert read_rationale(filled) == Explanation(steps=("a",), answer="b"), "no reason is none"
     with pytest.raises(BadReply, match="no answer"):
         read_revision('{"flaw": null}', Explanation(steps=("a",), answer=None))
 

@@ -37,7 +37,7 @@ from elad.records import Part, Record
 from elad.select import Egss, Entropy, Random, Selector, SelfConsistency, StepEntropy
 from elad.student import StudentSource
 from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule
-from elad.teacher import Endpoint, Local, Recorded, Solver, Teacher
+from elad.teacher import Endpoint, Human, Local, Recorded, Solver, Teacher
 from elad.train import Sft, Trainer
 
 
@@ -69,7 +69,7 @@ AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue], _KIND, _
 KeepPart = Annotated[SerializeAsAny[All], _foreign(Keeper)]
 TrainPart = Annotated[SerializeAsAny[Sft], _foreign(Trainer)]
 StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement], _KIND, _foreign(Rule)]
-TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local], _KIND, _foreign(Teacher)]
+TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local | Human], _KIND, _foreign(Teacher)]
 
 
 class RoundSize(Record):

@@ -7,17 +7,51 @@ from typing import Annotated
 
 import typer
 
-from elad.cli.common import print_line
+from elad.cli.common import AsJson, RunFolder, print_facts, print_json, print_line, summary_of
 
 Host = Annotated[str, typer.Option(help="Where to listen; anything but loopback lets other machines in.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="[7321, or a free one]")]
 
 
 def view(
-    folders: Annotated[list[Path], typer.Argument(help="Run folders.")], host: Host = "127.0.0.1", port: Port = 0
+    folders: Annotated[list[Path], typer.Argument(help="Run folders.")], host: Host = "127.0.0.1", port: Port = None
 ) -> None:
     """Serve runs to a browser on this machine, live, until Ctrl-C. Several are laid over one another."""
+    _serve(folders, host, port, "")
+
+
+def review(
+    folder: RunFolder,
+    count: Annotated[int, typer.Option(min=1, help="Verdicts to be judged again.")] = 40,
+    each: Annotated[int, typer.Option(min=1, help="People who judge each of them.")] = 1,
+    seed: Annotated[int, typer.Option(help="By which they are drawn.")] = 0,
+    host: Host = "127.0.0.1",
+    port: Port = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let people judge a sample of the teacher's verdicts again, in a browser, until Ctrl-C: how often does it err?
+
+    They don't see what it said. What the student's agreement with it is worth is corrected by what they find. With
+    --json it is only told how that stands.
+    """
+    from elad.ledger import Ledger
+    from elad.people import People
+    from elad.report import facts
+    from elad.review import sample
+
+    if not as_json:
+        with Ledger(folder, read_only=True) as ledger, People(folder) as people:
+            print_line(f"{sample(ledger, people, count, each, seed)} verdicts are to be judged, each by {each}")
+        _serve([folder], host, port, "runs/0/people/#review")
+    told = summary_of(folder)
+    if as_json:
+        print_json(told["people"])
+    else:
+        print_facts([fact for fact in facts(told) if fact.name in {"agreement", "people"}])
+
+
+def _serve(folders: list[Path], host: str, port: int | None, page: str) -> None:
     from elad.view import serve
 
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve(folders, host, port, lambda address: print_line(f"{address}   (Ctrl-C ends it)")))
+        asyncio.run(serve(folders, host, port, lambda address: print_line(f"{address}{page}   (Ctrl-C ends it)")))

@@ -14,7 +14,9 @@ from elad.ledger import Ledger, Outcome
 from elad.prices import in_force, tariffs
 from elad.recipe import Recipe
 from elad.records import Annotation
-from elad.sufficiency import audited, exact_interval
+from elad.report.people import people
+from elad.report.shares import exactly, told_share
+from elad.sufficiency import audited
 
 Remembered = dict[tuple[int, int, str], dict[str, Any]]
 """Rounds that were told before, by their number, the size of what they left, and the price."""
@@ -39,6 +41,7 @@ def summary(ledger: Ledger, remembered: Remembered | None = None) -> dict[str, A
         "questions": ledger.counts(),
         "set_aside": [{"row": id, "reason": reason} for id, reason in ledger.unusable()],
         "rounds": [_remembered(ledger, recipe, number, remembered) for number in numbers],
+        "people": people(ledger),
         "result": str(last_student(ledger) or recipe.student.model),
     }
 
@@ -60,11 +63,6 @@ def stored_recipe(ledger: Ledger) -> Recipe:
 def annotations(ledger: Ledger) -> list[Annotation]:
     """Every annotation that was bought, round by round."""
     return _taught(ledger, ledger.last_round("annotate"))
-
-
-def exactly(score: Score) -> dict[str, Any]:
-    """A share of an audit with its exact interval."""
-    return _told(score, exact_interval(score))
 
 
 def _taught(ledger: Ledger, up_to: int) -> list[Annotation]:
@@ -96,7 +94,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "accuracy": _tallied(scores.answers),
         "same_steps": _tallied(scores.steps),
         "agreement": exactly(audited([bought])),
-        "recalled": _told(again, again.interval()),
+        "recalled": told_share(again, again.interval()),
         "aurocs": aurocs(attempts, bought.annotations, recipe.select),
     }
 
@@ -107,14 +105,9 @@ def _bought(ledger: Ledger, number: int) -> Bought:
 
 def _tallied(tally: Tally) -> dict[str, Any]:
     return {
-        "overall": _told(tally.overall, tally.overall.interval()),
-        "domains": {name: _told(score, score.interval()) for name, score in tally.domains.items()},
+        "overall": told_share(tally.overall, tally.overall.interval()),
+        "domains": {name: told_share(score, score.interval()) for name, score in tally.domains.items()},
     }
-
-
-def _told(score: Score, interval: tuple[float, float]) -> dict[str, Any]:
-    share = score.share if score.total else None
-    return {"right": score.right, "total": score.total, "share": share, "interval": list(interval)}
 
 
 def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def facts(told: dict[str, Any], now: dict[str, Any] | None = None) -> list[Fact]
         Fact("distilled", f"{told['student']}, from {told['teacher']}", [_how(told)]),
         *([_stands(told, now)] if now else [Fact("stopped", told["stopped"] or "not yet", [])]),
         *([_accuracy(rounds)] if rounds else []),
-        *([_agreement(rounds[-1]["agreement"])] if rounds and rounds[-1]["agreement"]["total"] else []),
+        *([_agreement(rounds[-1]["agreement"], told["people"])] if rounds and rounds[-1]["agreement"]["total"] else []),
+        *_people(told["people"]),
         Fact("spent", said(told["spent"]), [_of_budget(told), *_of_this(told)]),
         *([_bought_last(rounds)] if len(rounds) > 1 else []),
         Fact("questions", states(told), [f"together {sum(told['questions'].values()):,}: all rows that came in"]),
@@ -66,9 +67,42 @@ def _accuracy(rounds: list[dict[str, Any]]) -> Fact:
     return Fact("accuracy", f"{shares(last)} of {last['total']:,} held-out answers", before)
 
 
-def _agreement(agreement: dict[str, Any]) -> Fact:
-    held = f"{agreement['right']} of {agreement['total']} held, of the last round's uniform audit"
-    return Fact("agreement", f"{shares(agreement)} with the teacher", [held])
+def _agreement(agreement: dict[str, Any], people: dict[str, Any] | None) -> Fact:
+    details = [f"{agreement['right']} of {agreement['total']} held, of the last round's uniform audit"]
+    review = people and people["review"]
+    if review and review["judged"]:
+        low, high = review["sound"]["interval"]
+        known = "not known" if review["sound"]["share"] is None else shares(review["sound"])
+        details.append(
+            f"sound, corrected by people who reviewed {review['judged']} of its verdicts: {known}"
+            + (f" (between {low:.0%} and {high:.0%})" if review["sound"]["share"] is None else "")
+        )
+    return Fact("agreement", f"{shares(agreement)} with the teacher", details)
+
+
+def _people(people: dict[str, Any] | None) -> list[Fact]:
+    """What people are asked, and how far they agree."""
+    if people is None:
+        return []
+    waiting = {name: counts["wanted"] - counts["answered"] for name, counts in people["groups"].items()}
+    value = ", ".join(f"{count} answers of {name} are wanted" for name, count in waiting.items() if count)
+    review = people["review"] or {}
+    agreed = {
+        "with the teacher": review.get("with_teacher"),
+        "with one another, in the review": review.get("among_people"),
+        "with one another": people["among_people"],
+    }
+    details = [_agreed(how, concord) for how, concord in agreed.items() if concord and concord["same_flaw"]["total"]]
+    return [Fact("people", value or "nothing waits for them", details)]
+
+
+def _agreed(how: str, concord: dict[str, Any]) -> str:
+    flaw, sound, kappa = concord["same_flaw"], concord["same_soundness"], concord["kappa"]
+    beyond = f", kappa {kappa:.2f}" if kappa is not None else ""
+    return (
+        f"agree {how} on the first flaw of {flaw['right']} of {flaw['total']} explanations, {shares(flaw)}, "
+        f"on whether there is one of {sound['right']}{beyond}"
+    )
 
 
 def _of_budget(told: dict[str, Any]) -> str:

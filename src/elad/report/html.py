@@ -27,7 +27,8 @@ SCRIPTS = ("text.js", "diff.js", "list.js", "item.js", "explanations.js")
 _MOST = 24 * 10**6
 """Bytes of explanations in a file; a browser opens it at once, and it can be sent about."""
 
-_STATES = ("pooled", "selected", "asked", "annotated", "unusable", "held out")
+_FLOW = ("pooled", "selected", "asked", "annotated")
+"""States that a question goes through, one after the other; from each it may become unusable."""
 
 
 class Table(NamedTuple):
@@ -65,9 +66,14 @@ def parts(ledger: Ledger, remembered: Remembered | None = None) -> dict[str, Any
         "facts": facts(told, now(ledger)),
         "curve": accuracy({told["name"]: [rounds]}) if rounds else None,
         "states": [
-            {"name": name, "count": count, "percent": round(100 * count / max(total, 1), 2)}
-            for name in _STATES
-            if (count := told["questions"].get(name, 0)) or name == "pooled"
+            {
+                "name": name,
+                "count": count,
+                "percent": round(100 * count / max(total, 1), 2),
+                "flows": name in _FLOW[:-1],
+            }
+            for name in (*_FLOW, "unusable", "held out")
+            for count in [told["questions"].get(name, 0)]
         ],
         "total": total,
         "set_aside": [[row["row"], row["reason"]] for row in told["set_aside"]],

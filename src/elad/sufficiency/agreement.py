@@ -62,11 +62,11 @@ def _judged(rounds: Sequence[Round]) -> str:
     return "explanations" if by_steps else "answers"
 
 
-def exact_interval(score: Score) -> tuple[float, float]:
-    """The 95% Clopper-Pearson interval of a share; all of 0 to 1 where nothing was counted."""
+def exact_interval(score: Score, level: float = 0.95) -> tuple[float, float]:
+    """The Clopper-Pearson interval of a share, by default of 95%; all of 0 to 1 where nothing was counted."""
     from scipy.stats import binomtest
 
     if not score.total:
         return 0.0, 1.0
-    low, high = binomtest(score.right, score.total).proportion_ci(0.95, method="exact")
+    low, high = binomtest(score.right, score.total).proportion_ci(level, method="exact")
     return float(low), float(high)

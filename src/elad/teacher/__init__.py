@@ -4,6 +4,7 @@ from elad.teacher.asking import Answer, Answerer, Ask
 from elad.teacher.desk import Desk
 from elad.teacher.endpoint import Endpoint
 from elad.teacher.from_ledger import FromLedger
+from elad.teacher.human import Human
 from elad.teacher.local import Local
 from elad.teacher.messages import Request
 from elad.teacher.recorded import Recorded
@@ -20,6 +21,7 @@ __all__ = [
     "Desk",
     "Endpoint",
     "FromLedger",
+    "Human",
     "Local",
     "Recorded",
     "Reply",

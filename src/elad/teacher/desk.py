@@ -55,7 +55,7 @@ class Desk(Answerer):
 
     async def _in_session(self, round: int, named: Mapping[str, Ask]) -> None:
         try:
-            async with self.teacher.session():
+            async with self.teacher.session(self._ledger.folder, round):
                 if self._bulk:
                     await self._bulk.finish()
                 wanted = {key: named[key] for key in self._ledger.calls.missing(named, round)}

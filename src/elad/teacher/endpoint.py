@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -167,7 +168,7 @@ class Endpoint(Teacher):
         return dearest(asked + len(str(request.form or "")), request)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[None]:
+    async def session(self, folder: Path, round: int) -> AsyncIterator[None]:
         """Connections for as many calls as are under way at a time."""
         async with Line(self.url, self.concurrency) as line:
             self._line = line

@@ -43,7 +43,6 @@ class Declined(BadReply):
 class _Written(Record):
     steps: tuple[str, ...]
     answer: str | None
-    unusable: None = None
 
 
 class _Revised(Record):
@@ -51,7 +50,6 @@ class _Revised(Record):
     why: str = ""
     steps: tuple[str, ...] = ()
     answer: str | None = None
-    unusable: None = None
 
 
 def read_rationale(reply: str) -> Explanation:
@@ -68,20 +66,31 @@ def read_revision(reply: str, attempt: Explanation, asked: int | None = None) ->
     `asked`: the number of the only step (from 0; m for the answer) that the reply is to be about, in a dialogue.
     """
     revised = _parsed(reply, _Revised)
+    verdict = _verdict(revised, attempt, asked)
+    kept = verdict.first_flaw
+    if kept is None:
+        return Revision(verdict=verdict, explanation=attempt)
+    if not (revised.answer or "").strip():
+        raise BadReply("the reply names a flaw and gives no answer")
+    repaired = Explanation(steps=(*attempt.steps[:kept], *revised.steps), answer=revised.answer)
+    return Revision(verdict=verdict, explanation=repaired)
+
+
+def read_verdict(reply: str, attempt: Explanation) -> Verdict:
+    """The verdict in such a reply, whether or not it writes on from the flaw. Raises BadReply."""
+    return _verdict(_parsed(reply, _Revised), attempt)
+
+
+def _verdict(revised: _Revised, attempt: Explanation, asked: int | None = None) -> Verdict:
     if revised.flaw is None:
         if attempt.answer is None and asked in (None, len(attempt.steps)):
             raise BadReply("the reply accepts an explanation that has no answer")
-        return Revision(verdict=Verdict(first_flaw=None), explanation=attempt)
+        return Verdict(first_flaw=None)
     kept = revised.flaw - 1
     if not 0 <= kept <= len(attempt.steps) or asked not in (None, kept):
         expected = f"of {len(attempt.steps)}" if asked is None else f"where it was asked about {asked + 1}"
         raise BadReply(f"the reply names step {revised.flaw} {expected}")
-    if not (revised.answer or "").strip():
-        raise BadReply("the reply names a flaw and gives no answer")
-    return Revision(
-        verdict=Verdict(first_flaw=kept, why=revised.why),
-        explanation=Explanation(steps=(*attempt.steps[:kept], *revised.steps), answer=revised.answer),
-    )
+    return Verdict(first_flaw=kept, why=revised.why)
 
 
 def _parsed(reply: str, kind: type[R]) -> R:
@@ -92,8 +101,8 @@ def _parsed(reply: str, kind: type[R]) -> R:
             content = _object(reply.rpartition("</think>")[2])
         except (ValueError, RecursionError) as error:
             raise BadReply("the reply is not JSON") from error
-    if isinstance(content, dict) and content.get("unusable") is not None:
-        raise Declined(whole(content["unusable"]))
+    if isinstance(content, dict) and (why := whole(content.pop("unusable", None) or "").strip()):
+        raise Declined(why)
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -5,12 +5,12 @@ another.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from elad.budget import Usage
 from elad.errors import TeacherRefuses
-from elad.progress import track
+from elad.progress import counter, heed
 from elad.teacher.asking import Ask
 from elad.teacher.messages import Request
 from elad.teacher.pace import Pace
@@ -38,25 +38,41 @@ class Singly:
         self._stopped, self._news, self._asking = asyncio.Event(), asyncio.Event(), 0
         budget, under_way = self._till.budget, set[asyncio.Task[None]]()
         try:
-            for key, ask in track(wanted.items(), "ask", len(wanted)):
-                bound = self._till.bound(ask)
-                # a call under way may settle below its bound and make room
-                while under_way and (self._asking >= int(self._throttle.limit) or not budget.fits(bound)):
-                    under_way = await still_under_way(under_way, self._news)
-                if not budget.reserve(key, bound):
-                    break
-                if not self._till.bought_before(key, round, ask):
+            with counter("ask", len(wanted)) as tick:
+                for key, ask in wanted.items():
+                    heed()
+                    bound = self._till.bound(ask)
+                    # a call under way may settle below its bound and make room
+                    while under_way and (self._asking >= int(self._throttle.limit) or not budget.fits(bound)):
+                        under_way = await self._until_some_end(under_way, tick)
+                    if not budget.reserve(key, bound):
+                        break
+                    if self._till.bought_before(key, round, ask):
+                        tick()
+                        continue
                     self._asking += 1
                     call = asyncio.create_task(self._call(key, round, ask, bound))
                     call.add_done_callback(lambda _: self._news.set())
                     under_way.add(call)
-            while under_way:
-                under_way = await still_under_way(under_way, self._news)
+                while under_way:
+                    under_way = await self._until_some_end(under_way, tick)
         except BaseException:
             self._stopped.set()
+            if self._teacher.keeps:
+                for call in under_way:
+                    call.cancel()
             # answers that are on their way are paid for: wait for them whatever happened
             await asyncio.gather(*under_way, return_exceptions=True)
             raise
+
+    async def _until_some_end(
+        self, calls: set[asyncio.Task[None]], tick: Callable[[], None]
+    ) -> set[asyncio.Task[None]]:
+        """The calls that have not ended, once some have."""
+        left = await still_under_way(calls, self._news)
+        for _ in range(len(calls) - len(left)):
+            tick()
+        return left
 
     async def _call(self, key: str, round: int, ask: Ask, bound: Usage) -> None:
         try:

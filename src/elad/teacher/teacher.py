@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -73,9 +74,12 @@ class Teacher(Part):
     converses: ClassVar[bool] = True
     """Whether it can be asked step by step."""
 
+    keeps: ClassVar[bool] = False
+    """Whether it keeps what it answers by itself, so that nothing is lost when nobody waits for it."""
+
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[None]:
-        """What holds while it is asked: connections, where there are any."""
+    async def session(self, folder: Path, round: int) -> AsyncIterator[None]:
+        """What holds while it is asked in a round of the run in a folder: connections, where there are any."""
         yield
 
     @abstractmethod

@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from elad import people
 from elad.ledger import FILE, Ledger
 from elad.lock import is_held
 from elad.report import Remembered, stored_recipe
 from elad.report.explanations import Item, explanations, packed, rounds_with_explanations
 from elad.report.html import environment, parts
 from elad.view.looking import Look, Sections, stamp_of
+from elad.view.people import Queue
 
 _SECTIONS = ("facts", "curve", "states", "rounds", "revisions")
 """What changes on a run's page while it goes on, by the templates and elements that bear these names."""
@@ -22,18 +24,25 @@ class WatchedRun:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.queue = Queue(folder)
         self.remembered: Remembered = {}
         self.told()
 
     def stamp(self) -> tuple[int, ...]:
         """Another one whenever something of it has changed."""
-        return (*stamp_of([self.folder / FILE, self.folder / f"{FILE}-wal"]), is_held(self.folder))
+        files = [self.folder / f"{name}{ending}" for name in (FILE, people.FILE) for ending in ("", "-wal")]
+        return (*stamp_of(files), is_held(self.folder))
 
     def told(self) -> dict[str, Any]:
         """What the templates show of it."""
         with Ledger(self.folder, read_only=True) as ledger:
             rounds = " ".join(map(str, rounds_with_explanations(ledger)))
-            return {**parts(ledger, self.remembered), "rounds": rounds, "folder": str(self.folder)}
+            return {
+                **parts(ledger, self.remembered),
+                "rounds": rounds,
+                "folder": str(self.folder),
+                "people": self.queue.exists,
+            }
 
     def explanations(self, number: int) -> bytes:
         """What was paid for in a round, packed."""

@@ -1,4 +1,4 @@
-"""The small web server behind `elad view`: pages, what changes on them as it changes, and nothing that writes."""
+"""The small web server behind `elad view`: pages, what changes on them as it changes, and the queue of people."""
 
 import asyncio
 import json
@@ -16,7 +16,11 @@ from elad.view.overlay import Overlay
 from elad.view.runs import WatchedRun
 
 _LIVE = ("live.js",)
-_ASSETS = {"page.css": "text/css", **dict.fromkeys((*SCRIPTS, *_LIVE), "text/javascript")}
+_PEOPLE = ("text.js", "people.js")
+_ASSETS = {"page.css": "text/css", **dict.fromkeys((*SCRIPTS, *_LIVE, *_PEOPLE), "text/javascript")}
+
+_LARGEST = 4 * 2**20
+"""Bytes of what a page may send."""
 
 _LOOK_EVERY = 1.0
 """Seconds between two looks at a run that somebody watches."""
@@ -36,7 +40,7 @@ class View:
 
     def app(self) -> web.Application:
         """The application, to be served."""
-        app = web.Application(middlewares=[self.guard.middleware, _in_a_sentence])
+        app = web.Application(client_max_size=_LARGEST, middlewares=[self.guard.middleware, _in_a_sentence])
         app.on_response_prepare.append(self.guard.on_prepare)
         app.on_shutdown.append(self._leave)
         app.add_routes(
@@ -46,6 +50,8 @@ class View:
                 web.get("/{token}/{file}", self._asset),
                 web.get("/{token}/runs/{run}/", self._run),
                 web.get("/{token}/runs/{run}/events", self._run_events),
+                web.get("/{token}/runs/{run}/people/", self._people),
+                web.post("/{token}/runs/{run}/people/{act}", self._act),
                 web.get("/{token}/runs/{run}/explanations/{round}", self._explanations),
             ]
         )
@@ -53,6 +59,8 @@ class View:
 
     async def _leave(self, app: web.Application) -> None:
         self._leaving.set()
+        for run in self.runs:
+            run.queue.close()
 
     async def _first(self, request: web.Request) -> web.Response:
         if len(self.runs) == 1:
@@ -70,6 +78,13 @@ class View:
         told = await asyncio.to_thread(self._asked_for(request).told)
         several = len(self.runs) > 1
         return _page("run.html", root="../..", scripts=(*SCRIPTS, *_LIVE), several=several, revisions=[], **told)
+
+    async def _people(self, request: web.Request) -> web.Response:
+        name = self._asked_for(request).folder.name
+        return _page("people.html", root="../../..", scripts=_PEOPLE, name=name)
+
+    async def _act(self, request: web.Request) -> web.Response:
+        return await self._asked_for(request).queue.act(request)
 
     async def _explanations(self, request: web.Request) -> web.Response:
         run, number = self._asked_for(request), request.match_info["round"]
@@ -124,20 +139,31 @@ def _page(template: str, **told: Any) -> web.Response:
     return web.Response(text=html, content_type="text/html", charset="utf-8")
 
 
-async def serve(folders: Sequence[Path], host: str, port: int, ready: Callable[[str], None]) -> None:
+_PORT = 7321
+"""Where it listens unless told, so that what a browser keeps of a page is there next time."""
+
+
+async def serve(folders: Sequence[Path], host: str, port: int | None, ready: Callable[[str], None]) -> None:
     """Serve until cancelled; `ready` is told the address. Raises InputError where the port can't be had."""
     view = View(folders, host)
     runner = web.AppRunner(view.app(), access_log=None, shutdown_timeout=2.0, handler_cancellation=True)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise InputError(f"{host}:{port} can't be listened at: {error.strerror}. Name another --port.") from error
+        await _listen(runner, host, port)
         bound = runner.addresses[0]
         name = f"[{host}]" if ":" in host else host
         ready(f"http://{name}:{bound[1]}/{view.guard.token}/")
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int | None) -> None:
+    for wanted in (port,) if port is not None else (_PORT, 0):
+        try:
+            await web.TCPSite(runner, host, wanted).start()
+        except OSError as error:
+            failed = error
+        else:
+            return
+    raise InputError(f"{host} can't be listened at: {failed.strerror}. Name another --host or --port.") from failed
