@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores evidence training annotate revision runs clean
+.PHONY: demo test lint fast slow tiny scores evidence training annotate revision page screenshots runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -46,6 +46,14 @@ training: $(VENV)/.user
 # what it costs to buy annotations safely: benchmarks/results/annotate.json
 annotate: $(VENV)/.user
 	$(BIN)/python benchmarks/annotate.py
+
+# how quick a report is in a browser: benchmarks/results/page.json
+page: $(VENV)/.dev
+	PYTHONPATH=. $(BIN)/python benchmarks/page.py
+
+# the pictures of the README, from the report of `make demo`
+screenshots: $(VENV)/.dev demo
+	$(BIN)/python tools/screenshots.py runs/elad
 
 # what a revision costs beside a fresh rationale: benchmarks/results/revision.json
 revision: $(VENV)/.user

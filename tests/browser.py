@@ -4,10 +4,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 _ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -28,11 +28,11 @@ def chromium() -> Iterator[Browser]:
 
 
 class Tab:
-    """A page that is open, with what it complained of and whom it asked; in a session of its own, or `beside` another."""
+    """An open page, with what it complained of and whom it asked; in a session of its own, or `beside` another."""
 
     def __init__(self, browser: Browser, address: str, beside: "Tab | None" = None, **looks: Any) -> None:
         self._beside = beside
-        self._context = beside._context if beside else browser.new_context(**looks)
+        self._context: BrowserContext = beside._context if beside else browser.new_context(**looks)
         self.page: Page = self._context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -42,7 +42,7 @@ class Tab:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(address)
 
-    def __enter__(self) -> "Tab":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from elad.annotate import Bought
@@ -46,7 +47,7 @@ def made_run(folder: Path, rounds: Sequence[Sequence[Annotation]], unusable: str
             _made_round(ledger, number, annotations, unusable)
             ledger.clock.heard("train", len(annotations), len(annotations), 1.5)
             reason = "budget: all rounds are run" if number == len(rounds) else None
-            ledger.trace(number, "stop", Sufficiency, lambda reason=reason: Sufficiency(reason=reason))
+            ledger.trace(number, "stop", Sufficiency, partial(Sufficiency, reason=reason))
     return folder
 
 

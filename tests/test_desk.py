@@ -130,33 +130,32 @@ def test_what_can_t_be_used_is_said_and_costs_nothing_that_was_written(browser: 
 
 
 def test_a_draft_survives_a_reload_a_second_tab_and_the_death_of_the_server(browser: Browser, run: Path) -> None:
-    with People(run) as people:
-        with Served("view", run) as view, Seat(browser, view, "Ada") as seat:
-            question = seat.has_a_task()
-            seat.page.keyboard.press("1")
-            seat.page.keyboard.type("first thought")
-            seat.saved(people, "Ada", why="first thought", flaw="1")
-            seat.page.reload()
+    with People(run) as people, Served("view", run) as view, Seat(browser, view, "Ada") as seat:
+        question = seat.has_a_task()
+        seat.page.keyboard.press("1")
+        seat.page.keyboard.type("first thought")
+        seat.saved(people, "Ada", why="first thought", flaw="1")
+        seat.page.reload()
+        assert seat.has_a_task() == question
+        assert seat.page.input_value("[name=why]") == "first thought"
+        with Seat(browser, view, "Ada", beside=seat) as second:
+            assert second.has_a_task() == question
+            assert second.page.input_value("[name=why]") == "first thought"
+            second.page.fill("[name=why]", "second thought")
+            seat.saved(people, "Ada", why="second thought")
+            seat.page.fill("[name=why]", "third thought")
+            seat.until("document.getElementById('notice').innerText.includes('another window')")
+            assert seat.page.input_value("[name=why]") == "second thought"
+            assert "third thought" in str(seat.page.locator("#task details").last.text_content())
+        view.process.kill()
+        seat.page.fill("[name=why]", "written while nobody listened")
+        seat.until("document.getElementById('notice').innerText.includes('does not answer')")
+        port = view.port
+        with Served("view", run, port=port) as again:
+            seat.page.goto(f"{again.address}runs/0/people/")
             assert seat.has_a_task() == question
-            assert seat.page.input_value("[name=why]") == "first thought"
-            with Seat(browser, view, "Ada", beside=seat) as second:
-                assert second.has_a_task() == question
-                assert second.page.input_value("[name=why]") == "first thought"
-                second.page.fill("[name=why]", "second thought")
-                seat.saved(people, "Ada", why="second thought")
-                seat.page.fill("[name=why]", "third thought")
-                seat.until("document.getElementById('notice').innerText.includes('another window')")
-                assert seat.page.input_value("[name=why]") == "second thought"
-                assert "third thought" in str(seat.page.locator("#task details").last.text_content())
-            view.process.kill()
-            seat.page.fill("[name=why]", "written while nobody listened")
-            seat.until("document.getElementById('notice').innerText.includes('does not answer')")
-            port = view.port
-            with Served("view", run, port=port) as again:
-                seat.page.goto(f"{again.address}runs/0/people/")
-                assert seat.has_a_task() == question
-                assert seat.page.input_value("[name=why]") == "written while nobody listened"
-                seat.saved(people, "Ada", why="written while nobody listened")
+            assert seat.page.input_value("[name=why]") == "written while nobody listened"
+            seat.saved(people, "Ada", why="written while nobody listened")
 
 
 def test_hostile_questions_stay_text(browser: Browser, run: Path) -> None:

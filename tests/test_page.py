@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -51,7 +52,7 @@ def written(run: Path, to: Path) -> str:
         return write_report(ledger, to).as_uri()
 
 
-def opened(browser: Browser, address: str, **looks: object) -> Tab:
+def opened(browser: Browser, address: str, **looks: Any) -> Tab:
     tab = Tab(browser, address, **looks)
     tab.page.locator("#explanations").scroll_into_view_if_needed()
     tab.until("document.getElementById('found').textContent.includes(' of ')")

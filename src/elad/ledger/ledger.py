@@ -7,7 +7,6 @@ nothing of it. One process at a time holds the folder.
 """
 
 import hashlib
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +25,7 @@ from elad.ledger.clock import Clock
 from elad.ledger.questions import Admission, Move, move
 from elad.lock import hold
 from elad.records import Question, Record, State
+from elad.sqlite import readable
 
 T = TypeVar("T", bound=Record)
 
@@ -77,7 +77,7 @@ class Ledger:
                     raise RunFolderError(
                         f"{folder} is no run folder: it has no {FILE}. Start one with `elad run RECIPE`."
                     )
-                self._db = sqlite3.connect(_readable(file), uri=True, isolation_level=None)
+                self._db = sqlite3.connect(readable(file), uri=True, isolation_level=None)
             else:
                 if folder.exists() and not folder.is_dir():
                     raise RunFolderError(f"{folder} is a file; name a folder for the run.")
@@ -251,12 +251,6 @@ class Ledger:
             return self._db.execute(sql, values)
         except sqlite3.Error as error:
             raise _plain(error, self.folder / FILE) from error
-
-
-def _readable(file: Path) -> str:
-    """Where SQLite opens a ledger to read it; a folder that can't be written has nobody who writes."""
-    frozen = not os.access(file.parent, os.W_OK) and not file.with_name(f"{FILE}-wal").exists()
-    return f"{file.resolve().as_uri()}?mode=ro{'&immutable=1' if frozen else ''}"
 
 
 def _lot(lot: str, id: str) -> bytes:

@@ -67,7 +67,7 @@ _CLAIM = f"{_TASK}, person, draft, version, reply, seconds, handed_in"
 class People:
     """The open file of a run folder; threads may share it. Raises StorageError where it can't be used.
 
-    `now`: the time, in seconds since 1970.
+    `now`: the time, in seconds since 1970. `begun`: whether the file was more than empty when it was opened.
     """
 
     def __init__(self, folder: Path, *, read_only: bool = False, now: Callable[[], float] = time.time) -> None:
@@ -252,6 +252,7 @@ class People:
 
     def _open_schema(self, read_only: bool) -> None:
         [(version,)] = self._read("PRAGMA user_version")
+        self.begun = version != 0
         if version not in (0, VERSION):
             raise RunFolderError(f"{self._file} is of version {version}; this version of elad reads {VERSION}.")
         if read_only:

@@ -70,14 +70,24 @@ def _accuracy(rounds: list[dict[str, Any]]) -> Fact:
 def _agreement(agreement: dict[str, Any], people: dict[str, Any] | None) -> Fact:
     details = [f"{agreement['right']} of {agreement['total']} held, of the last round's uniform audit"]
     review = people and people["review"]
-    if review and review["judged"]:
-        low, high = review["sound"]["interval"]
-        known = "not known" if review["sound"]["share"] is None else shares(review["sound"])
-        details.append(
-            f"sound, corrected by people who reviewed {review['judged']} of its verdicts: {known}"
-            + (f" (between {low:.0%} and {high:.0%})" if review["sound"]["share"] is None else "")
-        )
-    return Fact("agreement", f"{shares(agreement)} with the teacher", details)
+    return Fact(
+        "agreement",
+        f"{shares(agreement)} with the teacher",
+        [*details, *(_corrected(review) if review and review["judged"] else [])],
+    )
+
+
+def _corrected(review: dict[str, Any]) -> list[str]:
+    """What the agreement is worth, by what people found of the teacher's verdicts."""
+    sound, alone = review["sound"], review["by_people"]
+    low, high = sound["interval"]
+    share = f"between {low:.0%} and {high:.0%}" if sound["share"] is None else shares(sound)
+    counted = f"{alone['right']} of the {alone['total']} of this round that people judged"
+    return [
+        f"sound, with the teacher's errors as people found them in {review['judged']} reviewed verdicts of all rounds: "
+        f"{share}",
+        *([f"sound by people's word alone: {shares(alone)}, {counted}"] if alone["total"] else []),
+    ]
 
 
 def _people(people: dict[str, Any] | None) -> list[Fact]:

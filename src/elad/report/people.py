@@ -13,6 +13,8 @@ def people(ledger: Ledger) -> dict[str, Any] | None:
     if not (ledger.folder / FILE).exists():
         return None
     with People(ledger.folder, read_only=True) as asked:
+        if not asked.begun:
+            return None
         groups = asked.groups()
         taught = [claim for claim in asked.answered() if claim.task.group != GROUP]
         return {
@@ -30,6 +32,7 @@ def _review(ledger: Ledger, asked: People) -> dict[str, Any]:
         "judged": found.judged,
         "among_people": _concord(found.among_people),
         "with_teacher": _concord(found.with_teacher),
+        "by_people": exactly(found.by_people),
         "sound": {"share": sound.estimate, "interval": [sound.low, sound.high]},
     }
 

@@ -57,12 +57,13 @@ function drawSteps(item, levels) {
     const answers = i === last;
     const said = answers ? student.answer : student.steps[i], doubt = answers ? student.answer_doubt : student.doubts[i];
     const repaired = answers ? target?.answer : target?.steps[i];
+    const author = repaired == null ? "" : answers ? answerAuthor(item) : target.authors[i];
     if (item.flaw === i) rows.push(verdictRow(item));
     rows.push(element("tr", {},
       element("th", { class: "number", scope: "row" }, answers ? "answer" : `step ${i + 1}`),
       studentCell(said, doubt, levels),
-      element("td", {}, repairedText(said, repaired, item, i)),
-      element("td", { class: "author" }, repaired == null ? "" : answers ? answerAuthor(item) : target.authors[i])));
+      element("td", {}, repairedText(said, repaired, item, author)),
+      element("td", { class: "author" }, author)));
   }
   const head = ["", "the student’s, by its doubt", target ? "what it learns" : "", target ? "written by" : ""];
   return element("table", { class: "steps" },
@@ -91,10 +92,10 @@ function studentCell(said, doubt, levels) {
   return cell;
 }
 
-function repairedText(said, repaired, item, i) {
+function repairedText(said, repaired, item, author) {
   if (repaired == null) return said == null || !item.target ? "" : element("small", {}, "dropped");
   if (said == null || item.of === "answer") return given(repaired);
-  if (said === repaired) return element("small", {}, "as the student wrote it");
+  if (author === "student") return element("small", {}, "as the student wrote it");
   const marks = { same: "span", gone: "del", new: "ins" };
   const words = difference(said, repaired).map(([kind, text]) => element(marks[kind], {}, text));
   return element("div", { class: "given", dir: "auto" }, words);
