@@ -79,6 +79,16 @@ SPEEDS = {
 }
 
 
+def test_how_quick_a_report_is() -> None:
+    few, many = results("page")["explanations"].values()
+    page = (ROOT / "benchmarks" / "README.md").read_text()
+    for name in few:
+        cells = [f"{told[name]['median']:,.0f}" if "ms" in name else f"{told[name]:,}" for told in (few, many)]
+        assert row(name, *cells) in page, name
+    looking = (ROOT / "docs" / "looking.md").read_text()
+    assert f"are a file of {many['bytes'] / 1e6:.1f} MB" in looking
+
+
 def test_the_speed_of_training() -> None:
     told = results("training")
     page = (ROOT / "docs" / "students.md").read_text()
