@@ -83,7 +83,12 @@ def _made_round(ledger: Ledger, number: int, annotations: Sequence[Annotation], 
     )  # fmt: skip
     ledger.trace(number, "keep", Kept, lambda: Kept(ids=frozenset(ids)))
     said = {annotation.question.id: annotation.target for annotation in annotations[:2]}
-    ledger.trace(number, "revisit", Revisited, lambda: Revisited(explanations=said))
+    ledger.trace(
+        number,
+        "revisit",
+        Revisited,
+        lambda: Revisited(explanations=said, answers=Score(right=len(said), total=len(said))),
+    )
     ledger.trace(number, "evaluate", Scores, lambda: _scores(number))
 
 

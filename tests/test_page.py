@@ -178,6 +178,7 @@ def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path) -> None:
         assert len([url for url in tab.requests if not url.startswith("data:")]) == 1
 
 
+@pytest.mark.slow
 def test_twenty_thousand_explanations_are_one_file_and_a_few_rows(browser: Browser, tmp_path: Path) -> None:
     run = made_run(tmp_path / "run", [[made_annotation(n) for n in range(20_000)]])
     address = written(run, tmp_path / "report.html")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -155,7 +156,7 @@ def test_what_a_run_is_doing_is_known_while_it_runs_and_once_it_was_killed(recip
     file.write_text(yaml.safe_dump({**recipe.resolved(), "name": "slow"}))
     running = run_in_background(file, folder, "teacher.latency=3", "teacher.concurrency=1")
     try:
-        doing = {"running": False, "work": [], "calls_under_way": 0}
+        doing: dict[str, Any] = {"running": False, "work": [], "calls_under_way": 0}
         until = time.monotonic() + 60
         while not (doing["work"] and doing["calls_under_way"]) and time.monotonic() < until:
             time.sleep(0.1)
@@ -163,7 +164,7 @@ def test_what_a_run_is_doing_is_known_while_it_runs_and_once_it_was_killed(recip
                 with Ledger(folder, read_only=True) as ledger:
                     doing = now(ledger)
         assert (doing["running"], doing["round"], doing["calls_under_way"]) == (True, 1, 1)
-        assert [work["work"] for work in doing["work"]] == ["ask"]  # type: ignore[index]
+        assert [work["work"] for work in doing["work"]] == ["ask"]
     finally:
         running.send_signal(signal.SIGKILL)
         running.communicate()

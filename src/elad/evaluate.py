@@ -61,9 +61,13 @@ def evaluate(student: Student, held_out: Sequence[Question]) -> Scores:
 
 
 class Revisited(Record):
-    """What the student says, after a round's training, to questions that were annotated before it, by their ids."""
+    """What the student says, after a round's training, to questions that were annotated before, by their ids.
+
+    `answers`: how many of its answers are those that it was taught.
+    """
 
     explanations: dict[str, Explanation]
+    answers: Score
 
 
 _REVISITED = 100
@@ -72,17 +76,15 @@ _REVISITED = 100
 
 def revisit(student: Student, annotations: Sequence[Annotation], seed: str) -> Revisited:
     """Let the student explain a sample of what it was taught: the same questions round after round, and new ones."""
-    taught = [annotation.question for annotation in annotations]
-    sample = nsmallest(_REVISITED, taught, key=lambda question: digest(f"{seed}/{question.id}"))
-    return Revisited(explanations=dict(zip((q.id for q in sample), student.explain(sample), strict=True)))
-
-
-def recalled(revisited: Revisited, annotations: Iterable[Annotation]) -> Score:
-    """How many of the answers that were taught, of those that were asked for again, the student gives by now."""
-    said = revisited.explanations
-    taught = [annotation for annotation in annotations if annotation.question.id in said]
-    marks = [same_answer(said[a.question.id].answer, a.target.answer, a.question) for a in taught]
-    return Score(right=sum(marks), total=len(marks))
+    sample = nsmallest(_REVISITED, annotations, key=lambda annotation: digest(f"{seed}/{annotation.question.id}"))
+    said = student.explain([annotation.question for annotation in sample])
+    marks = [same_answer(e.answer, a.target.answer, a.question) for e, a in zip(said, sample, strict=True)]
+    return Revisited(
+        explanations={
+            annotation.question.id: explanation for annotation, explanation in zip(sample, said, strict=True)
+        },
+        answers=Score(right=sum(marks), total=len(marks)),
+    )
 
 
 def _tally(marks: Iterable[tuple[str | None, bool]]) -> Tally:

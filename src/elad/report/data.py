@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from elad.annotate import Bought
 from elad.budget import Price, Usage
 from elad.errors import RunFolderError
-from elad.evaluate import Revisited, Score, Scores, Tally, aurocs, recalled
+from elad.evaluate import Revisited, Score, Scores, Tally, aurocs
 from elad.folder import last_student, stopped
 from elad.ledger import Ledger, Outcome
 from elad.prices import in_force, tariffs
@@ -62,11 +62,7 @@ def stored_recipe(ledger: Ledger) -> Recipe:
 
 def annotations(ledger: Ledger) -> list[Annotation]:
     """Every annotation that was bought, round by round."""
-    return _taught(ledger, ledger.last_round("annotate"))
-
-
-def _taught(ledger: Ledger, up_to: int) -> list[Annotation]:
-    return [a for number in range(1, up_to + 1) for a in _bought(ledger, number).annotations]
+    return [a for number in range(1, ledger.last_round("annotate") + 1) for a in _bought(ledger, number).annotations]
 
 
 def _remembered(ledger: Ledger, recipe: Recipe, number: int, remembered: Remembered) -> dict[str, Any]:
@@ -83,7 +79,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
     bought = _bought(ledger, number)
     attempts = ledger.attempts(number)
     revisited = ledger.traced(number, "revisit", Revisited)
-    again = recalled(revisited, _taught(ledger, number)) if revisited else Score(right=0, total=0)
+    again = revisited.answers if revisited else Score(right=0, total=0)
     return {
         "round": number,
         "asked": len(bought.annotations) + len(bought.unusable),
@@ -94,7 +90,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "accuracy": _tallied(scores.answers),
         "same_steps": _tallied(scores.steps),
         "agreement": exactly(audited([bought])),
-        "recalled": told_share(again, again.interval()),
+        "remembered": told_share(again, again.interval()),
         "aurocs": aurocs(attempts, bought.annotations, recipe.select),
     }
 

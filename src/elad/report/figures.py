@@ -81,7 +81,7 @@ def by_round(told: Mapping[str, Any], times: Sequence[Mapping[str, Any]]) -> lis
             "then, the share of a sample whose answer the student gives after the round's training.",
             {
                 "accepted": [_of(r["round"], r["accepted"], r["asked"] - r["unusable"]) for r in bought],
-                "remembered": [_share(r["round"], r["recalled"]) for r in bought if r["recalled"]["total"]],
+                "remembered": [_share(r["round"], r["remembered"]) for r in bought if r["remembered"]["total"]],
             },
             Axis("round"),
             Axis("share", _PERCENT),
