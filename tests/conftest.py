@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser
 
 from elad.recipe import Recipe
 from elad.student import tiny
 from elad.teacher import retry
+from tests.browser import chromium
 from tests.endpoint import KEY, SolverEndpoint
 from tests.runs import small_recipe
 
@@ -37,6 +39,13 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
     monkeypatch.setattr(retry, "_FIRST", 0.005)
     with SolverEndpoint() as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium, headless."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture

@@ -15,7 +15,23 @@ from elad.loop import Attempted
 from elad.records import Annotation, Attempt, Evidence, Explanation, Question, SpanEvidence, Verdict
 from elad.select import Choice
 from elad.sufficiency import Sufficiency
+from elad.text import whole
 from tests.runs import small_recipe
+
+HOSTILE = [
+    "<script>alert(1)</script><img src=x onerror=alert(2)>",
+    "</script><script>alert(3)</script>",
+    "<!--<script>--> ]]> </textarea></title>",
+    "&lt;script&gt;alert(4)&lt;/script&gt; &amp;amp; &#x3c;",
+    "{{ 7 * 7 }} {% include '/etc/passwd' %} ${7*7}",
+    "javascript:alert(5) \" onmouseover='alert(6)' x=`",
+    "abc \u202egnp.exe\u202c \u2066x\u2069 \u200f",
+    "\x1b[2J\x1b]0;owned\x07 \x9b31m \x00 \r over",
+    whole("half \ud800 and \udfff"),
+    "line\u2028and\u2029paragraph",
+    "x" * 1_000_000,
+]
+"""What a pool, a student or a teacher may say to harm whoever looks."""
 
 _STEP = SpanEvidence(entropy=0.5, peak=1.0, margin=0.25, logprob=-1.5, tokens=4)
 
@@ -45,7 +61,7 @@ def made_run(folder: Path, rounds: Sequence[Sequence[Annotation]], unusable: str
         ledger.trace(0, "evaluate", Scores, lambda: _scores(0))
         for number, annotations in enumerate(rounds, start=1):
             _made_round(ledger, number, annotations, unusable)
-            ledger.clock.heard("train", len(annotations), len(annotations), 1.5)
+            ledger.clock.heard("train", len(annotations), len(annotations), len(annotations), 1.5)
             reason = "budget: all rounds are run" if number == len(rounds) else None
             ledger.trace(number, "stop", Sufficiency, partial(Sufficiency, reason=reason))
     return folder

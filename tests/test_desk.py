@@ -1,7 +1,6 @@
 """A person at the desk: the queue of questions in a real browser, with two people, two tabs, and a server that dies."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,11 @@ from elad.ledger import Ledger
 from elad.people import People, Task
 from elad.recipe import Recipe
 from elad.report import annotations, facts, summary
-from tests.browser import Tab, chromium, findings
+from tests.browser import Tab, findings
 from tests.made_runs import made_annotation, made_run
 from tests.viewing import Served, run_in_background
 
-HOSTILE = "<img src=x onerror=alert(1)> \u202egnp \x1b[2J"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
+RUDE = "<img src=x onerror=alert(1)> \u202egnp \x1b[2J"
 
 
 @pytest.fixture
@@ -34,7 +27,7 @@ def run(tmp_path: Path) -> Path:
             key=f"call {n}",
             group="round 2",
             form="revise",
-            content={"question": f"Question {n}? {HOSTILE}", "steps": [f"{n} + 1 = 3.", HOSTILE], "answer": "3"},
+            content={"question": f"Question {n}? {RUDE}", "steps": [f"{n} + 1 = 3.", RUDE], "answer": "3"},
         )
         for n in range(4)
     ]
@@ -107,7 +100,7 @@ def test_a_repair_is_written_by_keys_alone_and_can_be_taken_back(browser: Browse
         keys.press("Control+Enter")
         seat.until("document.querySelectorAll('#mine li').length === 1")
         with People(run) as people:
-            (claim,) = people.answered("Ada")
+            (claim,) = people.undoable("Ada", 9)
             assert json.loads(claim.reply or "") == {
                 "flaw": 2, "why": "this says nothing", "steps": ["0 + 1 = 1.", "So it is 1."], "answer": "1",
             }  # fmt: skip
@@ -115,7 +108,20 @@ def test_a_repair_is_written_by_keys_alone_and_can_be_taken_back(browser: Browse
             seat.until("document.querySelectorAll('#mine li').length === 0")
             assert seat.has_a_task() == question
             assert seat.page.input_value("[name=steps]") == "0 + 1 = 1.\nSo it is 1."
-            assert people.answered("Ada") == []
+            assert people.undoable("Ada", 9) == []
+
+
+def test_keys_that_are_pressed_too_often_answer_once(browser: Browser, run: Path) -> None:
+    with Served("view", run) as view, Seat(browser, view, "Ada") as seat:
+        first = seat.has_a_task()
+        seat.page.keyboard.press("a")
+        for _ in range(3):
+            seat.page.keyboard.press("Control+Enter")
+        seat.until(f"document.querySelector('#task .question, #task > p')?.innerText !== {json.dumps(first)}")
+        seat.page.wait_for_timeout(1000)
+        with People(run) as people:
+            assert len(people.undoable("Ada", 9)) == 1
+        assert not seat.page.locator("#notice").is_visible() or "Say whether" in seat.text("#notice")
 
 
 def test_what_can_t_be_used_is_said_and_costs_nothing_that_was_written(browser: Browser, run: Path) -> None:
@@ -196,14 +202,14 @@ def test_a_run_taught_by_people_in_the_browser(browser: Browser, recipe: Recipe,
         assert ledger.calls.spent().calls == 3
 
 
-def test_a_review_corrects_what_the_agreement_is_worth(browser: Browser, run: Path) -> None:
+def test_what_people_find_in_a_review_stands_beside_the_agreement(browser: Browser, run: Path) -> None:
     with Served("review", run, "--count", "2") as review, Seat(browser, review, "Ada") as seat:
         assert "Does this explanation hold?" in seat.text("#answer")
         for _ in range(2):
             seat.answers("a")
         code, said = review.end()
     assert code == 0
-    assert "reviewed 2 of its verdicts" in " ".join(said.split())
+    assert "2 of the 2 audited explanations of round 1 that they judged" in " ".join(said.split())
     with Ledger(run, read_only=True) as ledger:
         people = next(fact for fact in facts(summary(ledger)) if fact.name == "people")
     assert any("agree with the teacher on the first flaw of" in detail for detail in people.details)

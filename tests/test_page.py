@@ -1,7 +1,6 @@
 """The report as a page: one file, opened from the disk by a real browser."""
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,29 +11,9 @@ from playwright.sync_api import Browser
 from elad.ledger import Ledger
 from elad.report import facts, now, summary, write_report
 from elad.report import html as pages
-from tests.browser import Tab, chromium, findings
-from tests.made_runs import made_annotation, made_run
-
-HOSTILE = [
-    "<script>alert(1)</script><img src=x onerror=alert(2)>",
-    "</script><script>alert(3)</script>",
-    "<!--<script>--> ]]> </textarea></title>",
-    "&lt;script&gt;alert(4)&lt;/script&gt; &amp;amp; &#x3c;",
-    "{{ 7 * 7 }} {% include '/etc/passwd' %} ${7*7}",
-    "javascript:alert(5) \" onmouseover='alert(6)' x=`",
-    "abc \u202egnp.exe\u202c \u2066x\u2069 \u200f",
-    "\x1b[2J\x1b]0;owned\x07 \x9b31m \x00 \r over",
-    "half \ud800 and \udfff",
-    "line\u2028and\u2029paragraph",
-    "x" * 1_000_000,
-]
-"""What a pool, a student or a teacher may say to harm whoever looks."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
+from elad.text import visible
+from tests.browser import Tab, findings
+from tests.made_runs import HOSTILE, made_annotation, made_run
 
 
 @pytest.fixture(scope="module")
@@ -158,12 +137,7 @@ def test_it_prints_on_paper(browser: Browser, run: Path, tmp_path: Path) -> None
 
 
 def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path) -> None:
-    annotations = [
-        made_annotation(
-            n, text.encode("utf-8", "replace").decode(), domain=text[:50].encode("utf-8", "replace").decode()
-        )
-        for n, text in enumerate(HOSTILE, start=1)
-    ]
+    annotations = [made_annotation(n, text, domain=text[:50]) for n, text in enumerate(HOSTILE, start=1)]
     run = made_run(tmp_path / "run", [annotations], unusable=HOSTILE[0] + HOSTILE[6])
     with opened(browser, written(run, tmp_path / "report.html")) as tab:
         assert tab.text("#found") == f"{len(HOSTILE) + 1} of {len(HOSTILE) + 1} explanations"
@@ -197,3 +171,45 @@ def test_what_makes_a_file_too_large_is_named_and_shown_live(
     with opened(browser, written(run, tmp_path / "report.html")) as tab:
         assert tab.text("#found") == "13 of 13 explanations"
         assert f"`elad view {run}` shows them all" in tab.text("#explanations .notice")
+
+
+def test_every_id_has_a_link(browser: Browser, tmp_path: Path) -> None:
+    ids = ["q(11)'!*", "a/b c%2F?#&", "ü漢🙂", "50%"]
+    annotations = [made_annotation(n) for n, _ in enumerate(ids)]
+    named = [
+        annotation.model_copy(update={"question": annotation.question.model_copy(update={"id": id})})
+        for annotation, id in zip(annotations, ids, strict=True)
+    ]
+    address = written(made_run(tmp_path / "run", [named]), tmp_path / "report.html")
+    with opened(browser, address) as tab:
+        for id in ids:
+            tab.page.fill("[name=text]", id)
+            tab.page.locator("#list .row").first.click()
+            with Tab(browser, tab.page.url) as linked:
+                linked.until("document.querySelector('#detail h3') !== null")
+                assert linked.text("#detail h3") == id
+
+
+def test_the_page_and_the_terminal_name_the_same_characters(browser: Browser, run: Path, tmp_path: Path) -> None:
+    with Tab(browser, written(run, tmp_path / "report.html")) as tab:
+        named = tab.page.evaluate(
+            "[...Array(65536).keys()].filter((code) => visible(String.fromCharCode(code)).length > 1)"
+        )
+    assert named == [code for code in range(65536) if len(visible(chr(code))) > 1]
+
+
+def test_filters_that_filter_nothing_are_hidden_and_keys_can_be_switched_off(
+    browser: Browser, run: Path, tmp_path: Path
+) -> None:
+    with Ledger(run, read_only=True) as ledger:
+        address = write_report(ledger, tmp_path / "report.html").as_uri()
+    with opened(browser, address) as tab:
+        assert tab.page.locator("[name=round]").is_visible()
+        tab.page.uncheck("[name=keys]")
+        tab.page.keyboard.press("j")
+        before = tab.text("#detail h3")
+        tab.page.keyboard.press("j")
+        assert tab.text("#detail h3") == before
+    one = made_run(tmp_path / "one", [[made_annotation(3)]])
+    with opened(browser, written(one, tmp_path / "one.html")) as tab:
+        assert not tab.page.locator("[name=round]").is_visible()

@@ -160,30 +160,74 @@ def test_an_answer_can_be_taken_back_until_it_is_handed_in(people: People) -> No
         people.undo("Ann", "k1")
 
 
+def test_what_is_withdrawn_is_asked_no_more_and_nothing_is_lost(people: People) -> None:
+    people.put([task(1), task(2, wanted=2), task(3, wanted=2), task(4), task(5, "round 2")])
+    assert [answered(people, "Ann") for _ in range(2)] == ["k1", "k2"]
+    claim = claimed(people, "Ann")
+    people.withdraw("round 1")
+    assert [t.key for t in people.tasks("round 1")] == ["k1", "k2", "k3"]
+    assert claimed(people, "Bob").task.key == "k5"
+    people.answer("Ann", "k3", "an answer", claim.version)
+    assert people.hand_in("round 1") == 3
+
+
 def test_counts_say_who_has_done_what(people: People, time: Time) -> None:
-    people.put([task(1), task(2, wanted=3), task(3, "review")])
+    people.put([task(1), task(2, wanted=3), task(3, "review").model_copy(update={"form": "judge"})])
     for person in ("Ann", "Bob"):
         answered(people, person)
     claimed(people, "Ann")
     claimed(people, "Cem", "review")
     assert {group: counts.model_dump() for group, counts in people.groups().items()} == {
-        "round 1": {"wanted": 4, "held": 1, "answered": 2, "handed_in": 0, "people": {"Ann": 1, "Bob": 1}},
-        "review": {"wanted": 1, "held": 1, "answered": 0, "handed_in": 0, "people": {}},
-    }
+        "round 1": {
+            "wanted": 4, "held": 1, "answered": 2, "handed_in": 0, "awaited": True, "people": {"Ann": 1, "Bob": 1},
+        },
+        "review": {"wanted": 1, "held": 1, "answered": 0, "handed_in": 0, "awaited": False, "people": {}},
+    }  # fmt: skip
     time.now += 3601
     assert people.groups()["round 1"].held == 0
     assert [(claim.person, claim.task.key) for claim in people.answered()] == [("Ann", "k1"), ("Bob", "k2")]
-    assert [claim.task.key for claim in people.answered("Bob", "round 1")] == ["k2"]
-    assert people.answered("Bob", "review") == []
+    assert [claim.task.key for claim in people.answered("round 1")] == ["k1", "k2"]
+    assert people.answered("review") == []
 
 
-def test_the_time_at_work_is_counted_without_pauses(people: People, time: Time) -> None:
+def test_what_can_be_taken_back_is_told_the_last_first(people: People, time: Time) -> None:
+    people.put([*map(task, range(5)), task(5, "round 2")])
+    for _ in range(6):
+        time.now += 1
+        answered(people, "Ann")
+    assert [claim.task.key for claim in people.undoable("Ann", 3)] == ["k5", "k4", "k3"]
+    assert people.undoable("Bob", 3) == []
+    people.hand_in("round 1")
+    assert [claim.task.key for claim in people.undoable("Ann", 3)] == ["k5"]
+
+
+def test_a_page_that_is_open_is_a_sign_and_is_not_written_at_every_look(
+    people: People, time: Time, tmp_path: Path
+) -> None:
     people.put([task(1)])
-    version = claimed(people, "Ann").version
-    for silence in (30, 1000, 60):
-        time.now += silence
-        version = people.keep_draft("Ann", "k1", {}, version)
-    assert people.claimed("Ann", "k1").seconds == 90
+    claimed(people, "Ann")
+    for _ in range(200):
+        time.now += 30
+        people.look("Ann", "k1")
+    assert people.claim("Bob") is None
+    before = (tmp_path / f"{FILE}-wal").read_bytes()
+    people.look("Ann", "k1")
+    time.now += 29
+    people.look("Ann", "k1")
+    assert (tmp_path / f"{FILE}-wal").read_bytes() == before
+    time.now += 3601
+    assert claimed(people, "Bob")
+    with pytest.raises(InputError, match="Somebody else has this"):
+        people.look("Ann", "k1")
+
+
+def test_an_answer_that_is_taken_back_late_is_theirs_again(people: People, time: Time) -> None:
+    people.put([task(1), task(2)])
+    answered(people, "Ann")
+    time.now += 9000
+    assert claimed(people, "Ann").task.key == "k2"
+    people.undo("Ann", "k1")
+    assert people.claim("Bob") is None, "there was a sign of her just now, for both"
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a" * 81, "Ann\n", "An\u202en", "\ud800"])
@@ -196,7 +240,7 @@ def test_a_name_that_is_none_is_refused(people: People, name: str) -> None:
 
 def test_what_can_not_be_done_is_said(people: People) -> None:
     people.put([task(1)])
-    for ask in (people.claimed, people.undo, people.release):
+    for ask in (people.claimed, people.look, people.undo, people.release):
         with pytest.raises(InputError, match="Ann was not given this task"):
             ask("Ann", "k1")
     version = claimed(people, "Ann").version

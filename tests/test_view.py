@@ -12,16 +12,9 @@ from playwright.sync_api import Browser
 
 from elad.ledger import FILE
 from elad.recipe import Recipe
-from tests.browser import Tab, chromium, findings
-from tests.made_runs import made_annotation, made_run
-from tests.test_page import HOSTILE
+from tests.browser import Tab, findings
+from tests.made_runs import HOSTILE, made_annotation, made_run
 from tests.viewing import Served, asked, run_in_background
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +112,18 @@ def test_a_run_is_seen_to_go_on(browser: Browser, recipe: Recipe, tmp_path: Path
         running.communicate()
 
 
+def test_what_can_t_be_fetched_is_said_and_tried_again(browser: Browser, run: Path) -> None:
+    with Served("view", run) as view, Tab(browser, view.address) as tab:
+        tab.until("document.getElementById('connection').textContent === 'live'")
+        tab.page.route("**/explanations/1", lambda route: route.abort())
+        tab.page.locator("#explanations").scroll_into_view_if_needed()
+        tab.until("document.getElementById('found').textContent.startsWith('The explanations can')")
+        tab.page.unroute("**/explanations/1")
+        tab.page.locator("#revisions li a").first.click()
+        tab.until("document.getElementById('found').textContent === '9 of 9 explanations'")
+        assert tab.text("#detail h3").startswith(("made/", "lost/"))
+
+
 def until_told(folder: Path) -> None:
     """Wait until a run has written its recipe."""
     for _ in range(600):
@@ -144,8 +149,7 @@ def test_runs_are_laid_over_one_another(browser: Browser, run: Path, tmp_path: P
 
 
 def test_hostile_texts_stay_texts_live(browser: Browser, tmp_path: Path) -> None:
-    texts = [text.encode("utf-8", "replace").decode() for text in HOSTILE]
-    run = made_run(tmp_path / "run", [[made_annotation(n, text, domain=text[:50]) for n, text in enumerate(texts)]])
+    run = made_run(tmp_path / "run", [[made_annotation(n, text, domain=text[:50]) for n, text in enumerate(HOSTILE)]])
     with Served("view", run) as view, Tab(browser, view.address) as tab:
         tab.until("document.querySelectorAll('#revisions li').length > 0")
         tab.page.locator("#explanations").scroll_into_view_if_needed()

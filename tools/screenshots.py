@@ -10,7 +10,6 @@ from elad.ledger import Ledger
 from elad.report import write_report
 
 TO = Path("docs/images")
-_REPAIRED = "repaired"
 
 
 def main(run: Path) -> None:
@@ -27,7 +26,7 @@ def main(run: Path) -> None:
         page.screenshot(path=TO / "first-screen.png")
         page.locator("#explanations").scroll_into_view_if_needed()
         page.wait_for_selector("#list .row")
-        page.select_option("[name=verdict]", label=_REPAIRED)
+        page.select_option("[name=verdict]", label="repaired")
         page.select_option("[name=flaw]", label="step 2")
         page.select_option("[name=sort]", label="doubt, most first")
         page.locator("#list .row").nth(3).click()

@@ -31,6 +31,17 @@ class Score(Record):
         low, high = binomtest(self.right, self.total).proportion_ci(0.95, method="wilson")
         return float(low), float(high)
 
+    def gain_over(self, before: "Score") -> tuple[float, float, float]:
+        """How much the share has grown, with a 95% interval: Newcombe's (1998, method 10), of the two Wilson intervals.
+
+        It takes the two for independent. Where the same questions are scored twice, it is cautious.
+        """
+        gain = self.share - before.share
+        (low1, high1), (low2, high2) = before.interval(), self.interval()
+        below = ((self.share - low2) ** 2 + (high1 - before.share) ** 2) ** 0.5
+        above = ((high2 - self.share) ** 2 + (before.share - low1) ** 2) ** 0.5
+        return gain, gain - below, gain + above
+
 
 class Tally(Record):
     """Scores over all held-out questions, and by domain where they have one."""
@@ -53,7 +64,7 @@ class Scores(Record):
 
 def evaluate(student: Student, held_out: Sequence[Question]) -> Scores:
     """Have the student explain every held-out question greedily, and hold that against what the file has."""
-    explained = list(zip(held_out, student.explain(held_out), strict=True))
+    explained = list(zip(held_out, student.explain(held_out, "evaluate"), strict=True))
     return Scores(
         answers=_tally((q.domain, same_answer(said.answer, q.answer, q)) for q, said in explained),
         steps=_tally((q.domain, same_steps(said.steps, q.steps)) for q, said in explained if q.steps),
@@ -75,9 +86,9 @@ _REVISITED = 100
 
 
 def revisit(student: Student, annotations: Sequence[Annotation], seed: str) -> Revisited:
-    """Let the student explain a sample of what it was taught: the same questions round after round, and new ones."""
+    """Let the student explain a uniform sample of what it was taught so far, as far as it can be the same as before."""
     sample = nsmallest(_REVISITED, annotations, key=lambda annotation: digest(f"{seed}/{annotation.question.id}"))
-    said = student.explain([annotation.question for annotation in sample])
+    said = student.explain([annotation.question for annotation in sample], "revisit")
     marks = [same_answer(e.answer, a.target.answer, a.question) for e, a in zip(said, sample, strict=True)]
     return Revisited(
         explanations={

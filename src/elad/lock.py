@@ -31,11 +31,11 @@ def hold(folder: Path) -> IO[str]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process holds the folder now."""
+    """Whether a process holds the folder now, as far as this one may see."""
     try:
         with open(folder / _FILE) as looked_at:
             return not _locks(looked_at, fcntl.LOCK_SH)
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

@@ -142,7 +142,7 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     with _asking_ahead(run, [*earlier, round]):
         trace("train", Trained, lambda: _train(run, lesson, scratch))
     shutil.rmtree(scratch, ignore_errors=True)
-    taught = [annotation for each in (*earlier, round) for annotation in each.bought.annotations]
+    taught = [annotation for each in (*earlier, round) for annotation in each.kept]
     trace("revisit", Revisited, lambda: revisit(student, taught, str(recipe.seed)))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
     say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))

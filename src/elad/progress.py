@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import TypeVar
 
@@ -22,13 +23,14 @@ T = TypeVar("T")
 LINE_EVERY = 10.0
 """Seconds between two plain lines about the same piece of work."""
 
-Listener = Callable[[str, int, int, float], None]
-"""Hears of work: its label, how much of it is done, of how much, and the seconds since it was last heard of."""
+Listener = Callable[[str, int, int, int, float], None]
+"""Hears of work: its label, how much is done, of how much, how much of that is new, and in how many seconds."""
 
 _console: Console | None = None
 _listener: Listener | None = None
 _interrupted = False
 _halted: set[threading.Thread] = set()
+_here = threading.local()
 
 
 def say(line: str) -> None:
@@ -50,11 +52,11 @@ def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
 def heard_by(listener: Listener) -> Iterator[None]:
     """Let somebody hear of all work that is counted meanwhile."""
     global _listener
-    _listener = listener
+    before, _listener = _listener, listener
     try:
         yield
     finally:
-        _listener = None
+        _listener = before
 
 
 @contextmanager
@@ -62,13 +64,14 @@ def counter(label: str, total: int, done: int = 0) -> Iterator[Callable[[], None
     """Show how far work is: to be called as each piece of it is done. Raises Interrupted then, after Ctrl-C."""
     last = time.monotonic()
 
-    def tell() -> None:
+    def tell(advance: int) -> None:
         nonlocal last
         before, last = last, time.monotonic()
         if _listener:
-            _listener(label, done, total, last - before)
+            _listener(label, done, total, advance, last - before)
 
-    tell()
+    tell(0)
+    around, _here.tell = getattr(_here, "tell", None), partial(tell, 0)
     with _drawn(label, total, done) as draw:
 
         def tick() -> None:
@@ -76,12 +79,13 @@ def counter(label: str, total: int, done: int = 0) -> Iterator[Callable[[], None
             heed()
             done += 1
             draw()
-            tell()
+            tell(1)
 
         try:
             yield tick
         finally:
-            tell()
+            tell(0)
+            _here.tell = around
 
 
 @contextmanager
@@ -106,7 +110,9 @@ def _drawn(label: str, total: int, done: int) -> Iterator[Callable[[], None]]:
 
 
 def heed() -> None:
-    """Raise Interrupted if the user has asked to stop, or this thread was halted."""
+    """Raise Interrupted if the user has asked to stop, or this thread was halted; to be called while work waits too."""
+    if tell := getattr(_here, "tell", None):
+        tell()
     if _interrupted or threading.current_thread() in _halted:
         raise Interrupted
 

@@ -1,11 +1,15 @@
-"""The teacher reviewed: people judge again a sample of what it judged, and do not see what it said.
+"""The teacher reviewed: people judge again what it judged, and do not see what it said.
 
-The sample is drawn from the audited explanations, which are themselves a uniform sample, so that what people find holds
-for all that the teacher could have been asked.
+They judge audited explanations of one round. The audit is a uniform sample of what was left in the pool, what is drawn
+for people is a uniform sample of the audit, and they get it in the order in which it was drawn: so what they have
+judged is one too, whenever they end, as long as they leave nothing out. Their word alone is counted, and of that round
+alone: of what the teacher accepts, another share is sound when the student is another, so that what was found of its
+verdicts in one round does not hold in the next.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from elad.annotate import Bought
 from elad.errors import InputError
@@ -13,15 +17,23 @@ from elad.evaluate import Score
 from elad.ledger import Ledger
 from elad.people import Claim, People, Task
 from elad.records import Annotation, Record
-from elad.sufficiency import Corrected, corrected
-from elad.teacher.human import shown
 from elad.teacher.replies import BadReply, read_verdict
 from elad.text import digest
 
-GROUP = "review"
-
 Flaw = int | None
 """The first flawed step of an explanation; None where it is sound."""
+
+
+class Audit(NamedTuple):
+    """The audited explanations of a round whose steps the teacher has judged, by the names of their reviews."""
+
+    round: int
+    annotations: dict[str, Annotation]
+
+    @property
+    def group(self) -> str:
+        """What people are asked of it."""
+        return f"review of round {self.round}"
 
 
 class Concord(Record):
@@ -37,63 +49,72 @@ class Concord(Record):
 
 
 class Review(Record):
-    """What the people's judgements come to: how many explanations were drawn for them, and how many were judged.
+    """What people found of a round's audited explanations: of so many, so many were `drawn` for them.
 
+    `sound`: how many of those that they judged are sound, by what most of them say. It estimates, without bias, how
+    often the student that entered the round explained soundly, over what was left in the pool and the teacher could
+    judge. That takes people to be right, and to have left out none for what it is; the interval of the share is that
+    of a single look, at as many as were settled on beforehand. `accepted`: how many of the same the teacher accepted.
     `among_people`: of each explanation, the first two who judged it. `with_teacher`: what most people say, and what
-    the teacher said. `by_people`: how many of the last round's explanations that were judged are sound, by their word
-    alone; `sound`: the share that is, by the teacher's verdicts and what people found of them.
+    the teacher said.
     """
 
+    round: int
+    audited: int
     drawn: int
-    judged: int
+    sound: Score
+    accepted: Score
     among_people: Concord
     with_teacher: Concord
-    by_people: Score
-    sound: Corrected
 
 
-def sample(ledger: Ledger, people: People, count: int, each: int = 2, seed: int = 0) -> int:
-    """Let people judge so many of the audited explanations, each by so many of them; returns how many there are.
+def last_audit(ledger: Ledger) -> Audit:
+    """Of the last round that was evaluated. Raises InputError where no steps of audited explanations were judged."""
+    for audit in _audits(ledger):
+        return audit
+    raise InputError(f"{ledger.folder} has no audited explanations yet whose steps the teacher has judged.")
 
-    Uniform, without replacement, over the audits of all rounds that were evaluated; a larger count adds to what was
-    drawn before. Raises InputError where the teacher has judged no steps of audited explanations.
+
+def sample(audit: Audit, people: People, count: int, each: int = 1, seed: int = 0) -> list[Task]:
+    """Let people judge so many of a round's audited explanations, each by so many of them; returns what they judge.
+
+    Uniform, without replacement; and so is what a larger count adds to it. Nothing that was drawn is taken away, but
+    for what waits of other rounds' reviews.
     """
-    audit = {key: annotation for round in _audits(ledger) for key, annotation in round.items()}
-    if not audit:
-        raise InputError(f"{ledger.folder} has no audited explanations yet whose steps the teacher has judged.")
-    drawn = {task.key for task in people.tasks(GROUP)}
-    lots = sorted(audit.keys() - drawn, key=lambda key: digest(f"{seed}/{key}"))
-    chosen = [*(drawn & audit.keys()), *lots[: max(0, count - len(drawn))]]
-    people.put(Task(key=key, group=GROUP, form="judge", content=_content(audit[key]), wanted=each) for key in chosen)
-    return len(people.tasks(GROUP))
+    for name, counts in people.groups().items():
+        if not counts.awaited and name != audit.group:
+            people.withdraw(name)
+    drawn = {task.key for task in people.tasks(audit.group)}
+    lots = sorted(audit.annotations.keys() - drawn, key=lambda key: digest(f"{seed}/{key}"))
+    chosen = [*(drawn & audit.annotations.keys()), *lots[: max(0, count - len(drawn))]]
+    people.put(
+        Task(key=key, group=audit.group, form="judge", content=_content(audit.annotations[key]), wanted=each)
+        for key in chosen
+    )
+    return people.tasks(audit.group)
 
 
-def figures(ledger: Ledger, people: People) -> Review:
-    """What people have found so far.
+def figures(ledger: Ledger, people: People) -> Review | None:
+    """What people have found so far of the last round of which they were to judge something; None without one."""
+    return next((review(audit, people) for audit in _audits(ledger) if people.tasks(audit.group)), None)
 
-    An explanation is sound where more than half of those who judged it say so. The teacher's errors are taken to be
-    as frequent in all rounds, and are counted over all that was reviewed; what it accepted is counted over the last
-    round's audit.
-    """
-    audits = _audits(ledger)
-    teacher = {key: a.verdict.first_flaw for round in audits for key, a in round.items()}
-    claims = people.answered(group=GROUP)
+
+def review(audit: Audit, people: People) -> Review:
+    """What people have found so far of a round. An explanation is sound where more than half of its judges say so."""
+    claims = people.answered(audit.group)
     said: defaultdict[str, list[Flaw]] = defaultdict(list)
     for claim in claims:
         said[claim.task.key].append(_flaw(claim))
-    words = {key: _word(flaws) for key, flaws in said.items() if key in teacher}
-    accepted, rejected = (
-        _score(word is None for key, word in words.items() if (teacher[key] is None) is accepts)
-        for accepts in (True, False)
-    )
-    last = audits[-1] if audits else {}
+    teacher = {key: annotation.verdict.first_flaw for key, annotation in audit.annotations.items()}
+    pairs = [(_word(flaws), teacher[key]) for key, flaws in said.items() if key in teacher]
     return Review(
-        drawn=len(people.tasks(GROUP)),
-        judged=len(words),
+        round=audit.round,
+        audited=len(teacher),
+        drawn=len(people.tasks(audit.group)),
+        sound=_score(word is None for word, _ in pairs),
+        accepted=_score(verdict is None for _, verdict in pairs),
         among_people=among_people(claims),
-        with_teacher=_concord([(word, teacher[key]) for key, word in words.items()]),
-        by_people=_score(word is None for key, word in words.items() if key in last),
-        sound=corrected(_score(teacher[key] is None for key in last), accepted, rejected),
+        with_teacher=_concord(pairs),
     )
 
 
@@ -113,15 +134,13 @@ def among_people(claims: Iterable[Claim]) -> Concord:
     return _concord([(one, other) for (_, one), (_, other) in pairs])
 
 
-def _audits(ledger: Ledger) -> list[dict[str, Annotation]]:
-    """The audited annotations of each evaluated round whose steps were judged, by the names of their reviews."""
-    rounds = range(1, ledger.last_round("evaluate") + 1)
-    bought = (ledger.traced(number, "annotate", Bought) for number in rounds)
-    return [
-        {f"{GROUP}/{a.question.id}": a for a in batch.annotations if a.audit and a.verdict.of == "steps"}
-        for batch in bought
-        if batch
-    ]
+def _audits(ledger: Ledger) -> Iterator[Audit]:
+    """The audits of the rounds that were evaluated, the last first; those of which no steps were judged are none."""
+    for number in range(ledger.last_round("evaluate"), 0, -1):
+        bought = ledger.traced(number, "annotate", Bought)
+        audited = [a for a in bought.annotations if a.audit and a.verdict.of == "steps"] if bought else []
+        if audited:
+            yield Audit(number, {f"review/{a.question.id}": a for a in audited})
 
 
 def _content(annotation: Annotation) -> dict[str, object]:
@@ -132,7 +151,7 @@ def _content(annotation: Annotation) -> dict[str, object]:
 
 
 def _flaw(claim: Claim) -> Flaw:
-    return read_verdict(claim.reply or "", shown(claim.task)).first_flaw
+    return read_verdict(claim.reply or "", claim.task.explanation).first_flaw
 
 
 def _word(flaws: Sequence[Flaw]) -> Flaw:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from elad.budget import Usage
 from elad.errors import StorageError
 from elad.progress import say
+from elad.sqlite import connected
 
 _AT_ONCE = 100
 """Answers that are written by one statement."""
@@ -117,9 +118,7 @@ class Store:
             assert self._place, "turned off"
             self._place.parent.mkdir(parents=True, exist_ok=True)
             self._place.touch(mode=0o600)
-            self._db = sqlite3.connect(self._place, isolation_level=None, check_same_thread=False, timeout=30)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")  # the ledger's copy is on the disk already
+            self._db = connected(self._place, synchronous="NORMAL")  # the ledger's copy is on the disk already
             self._db.execute(_SCHEMA)
         return self._db
 

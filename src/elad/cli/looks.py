@@ -22,27 +22,33 @@ def view(
 
 def review(
     folder: RunFolder,
-    count: Annotated[int, typer.Option(min=1, help="Verdicts to be judged again.")] = 40,
+    count: Annotated[int, typer.Option(min=1, help="Explanations that they judge.")] = 40,
     each: Annotated[int, typer.Option(min=1, help="People who judge each of them.")] = 1,
     seed: Annotated[int, typer.Option(help="By which they are drawn.")] = 0,
     host: Host = "127.0.0.1",
     port: Port = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let people judge a sample of the teacher's verdicts again, in a browser, until Ctrl-C: how often does it err?
+    """Let people judge a sample of what the teacher judged last, in a browser, until Ctrl-C: is it to be trusted?
 
-    They don't see what it said. What the student's agreement with it is worth is corrected by what they find. With
+    They don't see what it said. How many explanations they find sound is told beside how many it accepted. With
     --json it is only told how that stands.
     """
+    from urllib.parse import quote
+
     from elad.ledger import Ledger
     from elad.people import People
     from elad.report import facts
-    from elad.review import sample
+    from elad.review import last_audit, sample
 
     if not as_json:
-        with Ledger(folder, read_only=True) as ledger, People(folder) as people:
-            print_line(f"{sample(ledger, people, count, each, seed)} verdicts are to be judged, each by {each}")
-        _serve([folder], host, port, "runs/0/people/#review")
+        with Ledger(folder, read_only=True) as ledger:
+            audit = last_audit(ledger)
+        with People(folder) as people:
+            drawn = len(sample(audit, people, count, each, seed))
+        of = f"{len(audit.annotations)} audited explanations of round {audit.round}"
+        print_line(f"{drawn} of {of} are to be judged, each by {each}")
+        _serve([folder], host, port, f"runs/0/people/#group={quote(audit.group)}")
     told = summary_of(folder)
     if as_json:
         print_json(told["people"])

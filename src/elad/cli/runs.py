@@ -1,5 +1,6 @@
 """Running, and what a run has come to."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +18,10 @@ from elad.cli.common import (
     print_line,
     print_table,
 )
-from elad.errors import InputError, Interrupted
+from elad.errors import EladError, InputError, Interrupted
 
 if TYPE_CHECKING:
-    from elad.report import Remembered
+    from elad.ledger import Ledger
 
 
 def run(
@@ -34,15 +35,14 @@ def run(
     from elad.loop import distil
     from elad.progress import shown
     from elad.recipe import load_recipe
-    from elad.report import facts, now, summary, write_report
+    from elad.report import summary, write_report
 
-    remembered: Remembered = {}
     console = Console(stderr=True, soft_wrap=True)
     chosen = load_recipe(recipe, overrides or [])
     where = folder or Path("runs") / chosen.name
     with shown(console):
         try:
-            distil(chosen, where, lambda ledger: print_facts(facts(summary(ledger, remembered), now(ledger)), console))
+            distil(chosen, where, _first_screen(console))
         except Interrupted:
             console.print(
                 f"Stopped. The same command goes on from here: nothing in {where} is lost.",
@@ -58,6 +58,22 @@ def run(
     else:
         print_table(told)
         print_line(f"stopped: {told['stopped']}\nstudent: {told['result']}\nreport:  {report}")
+
+
+def _first_screen(console: Console) -> "Callable[[Ledger], None]":
+    """What says where a run stands. It may fail, for what people have said is read too; that must not end the run."""
+    from elad.progress import say
+    from elad.report import Told, facts, now, summary
+
+    before: Told = {}
+
+    def tell(ledger: "Ledger") -> None:
+        try:
+            print_facts(facts(summary(ledger, before), now(ledger)), console)
+        except EladError as error:
+            say(f"  where it stands can't be said: {error}")
+
+    return tell
 
 
 def status(folder: RunFolder, as_json: AsJson = False) -> None:
@@ -84,6 +100,8 @@ def report(
     from elad.ledger import Ledger
     from elad.report import markdown, summary, write_report
 
+    if sum((to is not None, as_markdown, as_json)) > 1:
+        raise InputError("--to writes a file, --markdown and --json print: name one of them.")
     with Ledger(folder, read_only=True) as ledger:
         if as_json:
             print_json(summary(ledger))

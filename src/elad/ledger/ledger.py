@@ -8,12 +8,10 @@ nothing of it. One process at a time holds the folder.
 
 import hashlib
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self, TypeVar
+from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,12 +23,13 @@ from elad.ledger.clock import Clock
 from elad.ledger.questions import Admission, Move, move
 from elad.lock import hold
 from elad.records import Question, Record, State
-from elad.sqlite import readable
+from elad.sqlite import Database
 
 T = TypeVar("T", bound=Record)
 
 VERSION = 4
 FILE = "ledger.sqlite"
+_AMENDED = "amendments"
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -60,8 +59,11 @@ CREATE TABLE traces (
 """
 
 
-class Ledger:
+class Ledger(Database):
     """The open ledger of one run. Use it in a `with` block: that holds and releases the folder."""
+
+    schema = _SCHEMA
+    version = VERSION
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = folder
@@ -69,71 +71,34 @@ class Ledger:
         self.batches = Batches(self)
         self.clock = Clock(self)
         self._lock: IO[str] | None = None
-        self._writing = threading.RLock()
-        file = folder / FILE
         try:
-            if read_only:
-                if not file.is_file():
-                    raise RunFolderError(
-                        f"{folder} is no run folder: it has no {FILE}. Start one with `elad run RECIPE`."
-                    )
-                self._db = sqlite3.connect(readable(file), uri=True, isolation_level=None)
-            else:
+            if not read_only:
                 if folder.exists() and not folder.is_dir():
                     raise RunFolderError(f"{folder} is a file; name a folder for the run.")
                 folder.mkdir(parents=True, exist_ok=True)
                 self._lock = hold(folder)
-                # the teacher may be asked in a thread of its own; `write` lets one thread in at a time
-                self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-            self._open_schema(read_only)
+            elif not (folder / FILE).is_file():
+                raise RunFolderError(f"{folder} is no run folder: it has no {FILE}. Start one with `elad run RECIPE`.")
+            super().__init__(folder / FILE, read_only=read_only)
+            if read_only and not self.begun:
+                raise RunFolderError(f"{self.file} is empty: nothing was ever run there.")
         except BaseException as error:
             self.close()
-            if isinstance(error, sqlite3.Error):
-                raise _plain(error, file) from error
             if isinstance(error, OSError):
                 raise StorageError(f"{folder} can't be written: {error.strerror or error}.") from error
             raise
         self._db.create_function("lot", 2, _lot, deterministic=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the file and let the folder go."""
-        if hasattr(self, "_db"):
-            self._db.close()
+        super().close()
         if self._lock:
             self._lock.close()
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of what is written inside is kept, or nothing of it; within another, a part of that."""
-        with self._writing:
-            if self._db.in_transaction:
-                yield self._db
-                return
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._db
-                    self.commit()
-                except BaseException:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise _plain(error, self.folder / FILE) from error
-
-    def commit(self) -> None:
-        """End the transaction: what it wrote is on the disk when this returns."""
-        self._db.execute("COMMIT")
+    def read(self, sql: str, *values: object) -> sqlite3.Cursor:
+        """Ask the file something. Raises RunFolderError or StorageError where it can't answer."""
+        with self._told():
+            return self._db.execute(sql, values)
 
     # -- facts: what is said once of a run --------------------------------------------------------------------------
 
@@ -206,6 +171,7 @@ class Ledger:
             for phase, outcome in outcomes.items():
                 row = (outcome.model_dump_json(), round, phase)
                 db.execute("UPDATE traces SET body = ? WHERE round = ? AND phase = ?", row)
+            self.state_fact(_AMENDED, str(self.amendments + 1))
             move(db, moves)
 
     def traced(self, round: int, phase: str, kind: type[T]) -> T | None:
@@ -215,52 +181,27 @@ class Ledger:
             return kind.model_validate_json(row[0]) if row else None
         except ValidationError as error:
             raise RunFolderError(
-                f"{self.folder / FILE}: what round {round} left of its phase {phase!r} can't be read by this version "
+                f"{self.file}: what round {round} left of its phase {phase!r} can't be read by this version "
                 "of elad. Use the version that made the run, or another run folder."
             ) from error
 
-    def left_by(self, round: int) -> int:
-        """Bytes that the phases of a round have left: another number where something was added or amended."""
-        sql = "SELECT coalesce(sum(length(body)), 0) FROM traces WHERE round = ?"
-        return int(self.read(sql, round).fetchone()[0])
+    @property
+    def amendments(self) -> int:
+        """How often what a phase came to was replaced."""
+        return int(self.fact(_AMENDED) or 0)
 
     def last_round(self, phase: str) -> int:
         """The last round in which a phase left its trace; 0 when none has."""
         return int(self.read("SELECT coalesce(max(round), 0) FROM traces WHERE phase = ?", phase).fetchone()[0])
 
-    # -- below the surface ------------------------------------------------------------------------------------------
-
-    def _open_schema(self, read_only: bool) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not read_only:
-            with self.write() as db:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {VERSION}")
-        elif version == 0:
-            raise RunFolderError(f"{self.folder / FILE} is empty: nothing was ever run there.")
-        elif version != VERSION:
-            raise RunFolderError(
-                f"{self.folder / FILE} is of ledger version {version}; this version of elad reads {VERSION}. "
-                "Use the version of elad that made the run, or another run folder."
-            )
-
-    def read(self, sql: str, *values: object) -> sqlite3.Cursor:
-        """Ask the file something. Raises RunFolderError or StorageError where it can't answer."""
-        try:
-            return self._db.execute(sql, values)
-        except sqlite3.Error as error:
-            raise _plain(error, self.folder / FILE) from error
+    def _plain(self, error: sqlite3.Error) -> RunFolderError | StorageError:
+        said = str(error)
+        if "disk is full" in said or "disk I/O error" in said:
+            return StorageError(f"{self.file} can't be written ({said}); {MAKE_ROOM}")
+        return RunFolderError(
+            f"{self.file} can't be read as a ledger ({said}). Restore it from a copy, or start another run folder."
+        )
 
 
 def _lot(lot: str, id: str) -> bytes:
     return hashlib.sha256(f"{lot}/{id}".encode()).digest()
-
-
-def _plain(error: sqlite3.Error, file: Path) -> RunFolderError | StorageError:
-    said = str(error)
-    if "disk is full" in said or "disk I/O error" in said:
-        return StorageError(f"{file} can't be written ({said}); {MAKE_ROOM}")
-    return RunFolderError(
-        f"{file} can't be read as a ledger ({said}). Restore it from a copy, or start another run folder."
-    )

@@ -10,29 +10,24 @@ back until they are handed in: nothing reads them before.
 
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from elad.errors import InputError, RunFolderError, StorageError
-from elad.people.tasks import Claim, Counts, Stale, Task
-from elad.sqlite import readable
+from elad.errors import InputError
+from elad.people.tasks import Claim, Counts, Gone, Stale, Task
+from elad.sqlite import Database
+from elad.text import whole
 
 FILE = "people.sqlite"
-VERSION = 1
+VERSION = 2
 
 _LAPSES = 3600.0
 """Seconds without a sign of a person, after which another may take what they have."""
 
-_PAUSE = 120.0
-"""Seconds between two signs of a person that count as work; a longer silence was a pause."""
-
-_WAITS = 30.0
-"""Seconds that another process's write is waited for."""
+_SIGNS = 60.0
+"""Seconds between the signs of a person that are written while a task is before them."""
 
 _LARGEST = 10**6
 """Characters of a draft or an answer."""
@@ -40,16 +35,17 @@ _LARGEST = 10**6
 _LONGEST_NAME = 80
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS tasks (
+CREATE TABLE tasks (
     place INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, "group" TEXT NOT NULL, about TEXT NOT NULL, form TEXT NOT NULL,
     content TEXT NOT NULL, wanted INTEGER NOT NULL, most_tokens INTEGER
 );
-CREATE INDEX IF NOT EXISTS by_group ON tasks ("group");
-CREATE INDEX IF NOT EXISTS by_content ON tasks (about);
-CREATE TABLE IF NOT EXISTS claims (
-    key TEXT, person TEXT, draft TEXT NOT NULL, version INTEGER NOT NULL, reply TEXT, seconds REAL NOT NULL,
-    seen REAL NOT NULL, handed_in INTEGER NOT NULL, PRIMARY KEY (key, person)
-) WITHOUT ROWID
+CREATE INDEX by_group ON tasks ("group");
+CREATE INDEX by_content ON tasks (about);
+CREATE TABLE claims (
+    key TEXT, person TEXT, draft TEXT NOT NULL, version INTEGER NOT NULL, reply TEXT, seen REAL NOT NULL,
+    handed_in INTEGER NOT NULL, PRIMARY KEY (key, person)
+) WITHOUT ROWID;
+CREATE INDEX undoable ON claims (person, seen) WHERE reply IS NOT NULL AND NOT handed_in
 """
 
 _FREE = """
@@ -61,52 +57,42 @@ AND NOT EXISTS (SELECT 1 FROM claims AS mine JOIN tasks AS alike USING (key) WHE
 """Whether a task is a person's to answer: no others have it, and they have not answered the same before."""
 
 _TASK = """tasks.key, tasks."group", form, content, wanted, most_tokens"""
-_CLAIM = f"{_TASK}, person, draft, version, reply, seconds, handed_in"
+_CLAIM = f"{_TASK}, person, draft, version, reply, handed_in"
 
 
-class People:
+class People(Database):
     """The open file of a run folder; threads may share it. Raises StorageError where it can't be used.
 
-    `now`: the time, in seconds since 1970. `begun`: whether the file was more than empty when it was opened.
+    `now`: the time, in seconds since 1970.
     """
 
+    schema = _SCHEMA
+    version = VERSION
+
     def __init__(self, folder: Path, *, read_only: bool = False, now: Callable[[], float] = time.time) -> None:
-        self._file = folder / FILE
         self._now = now
-        self._one_at_a_time = threading.Lock()
-        where = readable(self._file) if read_only else str(self._file)
-        with self._told():
-            self._db = sqlite3.connect(
-                where, uri=read_only, isolation_level=None, check_same_thread=False, timeout=_WAITS
-            )
-        try:
-            self._open_schema(read_only)
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        super().__init__(folder / FILE, read_only=read_only)
 
     # -- the run: what is asked, and what was handed in ---------------------------------------------------------------
 
     def put(self, tasks: Iterable[Task]) -> None:
         """Ask people something. A task that is there stays as it is; more people may be wanted for it."""
-        with self._write() as db:
+        with self.write() as db:
             db.executemany(
                 'INSERT INTO tasks (key, "group", about, form, content, wanted, most_tokens) '
                 "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET wanted = max(wanted, excluded.wanted)",
                 [(t.key, t.group, t.about, t.form, json.dumps(t.content), t.wanted, t.most_tokens) for t in tasks],
             )
+
+    def withdraw(self, group: str) -> None:
+        """Ask nobody anew in a group: what was answered stays, and so does what somebody has."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE tasks SET wanted = (SELECT count(*) FROM claims WHERE claims.key = tasks.key "
+                'AND (reply IS NOT NULL OR seen > ?)) WHERE "group" = ?',
+                (self._now() - _LAPSES, group),
+            )
+            db.execute("DELETE FROM tasks WHERE wanted = 0")
 
     def handed_in(self, key: str) -> str | None:
         """The reply to a task, once it is handed in; the first, where several people answered."""
@@ -126,7 +112,7 @@ class People:
         """
         if not person.strip() or len(person) > _LONGEST_NAME or not person.isprintable():
             raise InputError(f"A name has 1 to {_LONGEST_NAME} characters that can be seen; {person!r} is none.")
-        with self._write() as db:
+        with self.write() as db:
             found = db.execute(
                 "SELECT tasks.key FROM tasks LEFT JOIN claims AS own ON own.key = tasks.key AND own.person = :person "
                 f'WHERE (:group IS NULL OR "group" = :group) AND own.reply IS NULL AND {_FREE} '
@@ -135,59 +121,72 @@ class People:
             ).fetchone()
             if found is None:
                 return None
-            new = "INSERT INTO claims VALUES (?, ?, '{}', 0, NULL, 0, ?, FALSE) ON CONFLICT DO NOTHING"
+            new = "INSERT INTO claims VALUES (?, ?, '{}', 0, NULL, ?, FALSE) ON CONFLICT DO NOTHING"
             db.execute(new, (found[0], person, self._now()))
             return self._own(db, person, found[0])
 
     def claimed(self, person: str, key: str) -> Claim:
         """A task that a person has or has answered, with a sign of them. Raises InputError where it is not theirs."""
-        with self._write() as db:
+        with self.write() as db:
             return self._own(db, person, key)
+
+    def look(self, person: str, key: str) -> None:
+        """A sign of a person who has a task before them. Raises InputError where it is not theirs (any more)."""
+        signs = self._read("SELECT seen FROM claims WHERE key = ? AND person = ?", key, person)
+        if not signs or signs[0][0] <= self._now() - _SIGNS:
+            self.claimed(person, key)
 
     def keep_draft(self, person: str, key: str, draft: Mapping[str, Any], version: int) -> int:
         """Keep what a person has written so far over the version that they saw; returns the new version.
 
         Raises Stale where there is a newer one, InputError where the task is not theirs (any more) or is answered.
         """
-        with self._write() as db:
+        with self.write() as db:
             self._unanswered(db, person, key, version)
-            return self._change(db, person, key, version, "draft", _bounded(json.dumps(draft)))
+            return self._change(db, person, key, version, "draft", _kept(json.dumps(draft)))
 
     def answer(self, person: str, key: str, reply: str, version: int) -> int:
         """Keep a person's answer beside their draft; returns the new version. Raises as `keep_draft` does."""
-        with self._write() as db:
+        with self.write() as db:
             self._unanswered(db, person, key, version)
-            return self._change(db, person, key, version, "reply", _bounded(reply))
+            return self._change(db, person, key, version, "reply", _kept(reply))
 
     def undo(self, person: str, key: str) -> Claim:
         """Take an answer back; the draft is there still. Raises InputError where there is none or it is handed in."""
-        with self._write() as db:
+        with self.write() as db:
             claim = self._own(db, person, key)
             if claim.handed_in:
                 raise InputError("This answer is handed in: it can't be taken back any more.")
             if claim.reply is None:
                 raise InputError("There is no answer to take back.")
             self._change(db, person, key, claim.version, "reply", None)
-            db.execute("UPDATE claims SET seen = ? WHERE key = ? AND person = ?", (self._now(), key, person))
             return self._own(db, person, key)
 
     def release(self, person: str, key: str) -> None:
         """Give a task back for others to take; the draft stays. Raises InputError as `keep_draft` does."""
-        with self._write() as db:
+        with self.write() as db:
             self._unanswered(db, person, key)
             db.execute("UPDATE claims SET seen = 0 WHERE key = ? AND person = ?", (key, person))
 
-    def answered(self, person: str | None = None, group: str | None = None) -> list[Claim]:
-        """What was answered, by a person or by all, in a group or in all: the first answer first."""
+    def answered(self, group: str | None = None) -> list[Claim]:
+        """What was answered, in a group or in all: the first answer first."""
         sql = (
             f"SELECT {_CLAIM} FROM claims JOIN tasks USING (key) WHERE reply IS NOT NULL "
-            'AND (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR "group" = ?2) ORDER BY seen, place, person'
+            'AND (?1 IS NULL OR "group" = ?1) ORDER BY seen, place, person'
         )
-        return [_claim(row) for row in self._read(sql, person, group)]
+        return [_claim(row) for row in self._read(sql, group)]
+
+    def undoable(self, person: str, most: int) -> list[Claim]:
+        """What a person can take back, so many answers at most: the last first."""
+        sql = (
+            f"SELECT {_CLAIM} FROM claims JOIN tasks USING (key) WHERE reply IS NOT NULL AND NOT handed_in "
+            "AND person = ? ORDER BY seen DESC, place DESC LIMIT ?"
+        )
+        return [_claim(row) for row in self._read(sql, person, most)]
 
     def hand_in(self, group: str) -> int:
         """Hand in all answers of a group that are not; returns how many. Raises InputError where some are lacking."""
-        with self._write() as db:
+        with self.write() as db:
             tasks, lacking = db.execute(
                 "SELECT count(*), sum((SELECT count(reply) FROM claims WHERE claims.key = tasks.key) < wanted) "
                 'FROM tasks WHERE "group" = ?',
@@ -205,36 +204,36 @@ class People:
 
     def groups(self) -> dict[str, Counts]:
         """How every group stands, in the order in which they came."""
-        wanted = self._read('SELECT "group", sum(wanted) FROM tasks GROUP BY "group" ORDER BY min(place)')
+        wanted = self._read(
+            """SELECT "group", sum(wanted), max(form != 'judge') FROM tasks GROUP BY "group" ORDER BY min(place)"""
+        )
         rows = self._read(
             'SELECT "group", person, sum(reply IS NULL AND seen > ?), count(reply), sum(handed_in) '
             'FROM claims JOIN tasks USING (key) GROUP BY "group", person ORDER BY person',
             self._now() - _LAPSES,
         )
         told = {}
-        for group, total in wanted:
+        for group, total, awaited in wanted:
             of = [row[1:] for row in rows if row[0] == group]
             held, answered, handed_in = (sum(row[column] for row in of) for column in (1, 2, 3))
             people = {row[0]: row[2] for row in of if row[2]}
-            told[group] = Counts(wanted=total, held=held, answered=answered, handed_in=handed_in, people=people)
+            told[group] = Counts(
+                wanted=total, held=held, answered=answered, handed_in=handed_in, awaited=awaited, people=people
+            )
         return told
 
     # -- below the surface --------------------------------------------------------------------------------------------
 
     def _own(self, db: sqlite3.Connection, person: str, key: str) -> Claim:
-        """A person's claim, with a sign of them just now."""
-        of = {"person": person, "key": key, "now": self._now(), "lapsed": self._now() - _LAPSES, "pause": _PAUSE}
+        """A person's claim, with a sign of them just now; of what is answered, the time of the answer stays."""
+        of = {"person": person, "key": key, "now": self._now(), "lapsed": self._now() - _LAPSES}
         mine = "key = :key AND person = :person"
-        db.execute(
-            "UPDATE claims SET seconds = seconds + iif(:now - seen BETWEEN 0 AND :pause, :now - seen, 0), seen = :now "
-            f"WHERE {mine} AND reply IS NULL",
-            of,
-        )
+        db.execute(f"UPDATE claims SET seen = :now WHERE {mine} AND reply IS NULL", of)
         row = db.execute(f"SELECT {_CLAIM}, {_FREE} FROM claims JOIN tasks USING (key) WHERE {mine}", of).fetchone()
         if row is None:
-            raise InputError(f"{person} was not given this task.")
+            raise Gone(f"{person} was not given this task.")
         if not row[-1]:
-            raise InputError("Somebody else has this task by now, or you have answered the same before.")
+            raise Gone("Somebody else has this task by now, or you have answered the same before.")
         return _claim(row[:-1])
 
     def _unanswered(self, db: sqlite3.Connection, person: str, key: str, version: int | None = None) -> None:
@@ -242,7 +241,7 @@ class People:
         if version not in (None, claim.version):
             raise Stale(claim)
         if claim.reply is not None:
-            raise InputError("This is answered; to change it, take the answer back first.")
+            raise Gone("This is answered; to change it, take the answer back first.")
 
     @staticmethod
     def _change(db: sqlite3.Connection, person: str, key: str, version: int, what: str, value: str | None) -> int:
@@ -250,57 +249,16 @@ class People:
         db.execute(sql, (value, version + 1, key, person))
         return version + 1
 
-    def _open_schema(self, read_only: bool) -> None:
-        [(version,)] = self._read("PRAGMA user_version")
-        self.begun = version != 0
-        if version not in (0, VERSION):
-            raise RunFolderError(f"{self._file} is of version {version}; this version of elad reads {VERSION}.")
-        if read_only:
-            return
-        self._read("PRAGMA synchronous=FULL")
-        if version == 0:
-            self._begin_log()
-            with self._write() as db:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _begin_log(self) -> None:
-        """Put a new file into WAL mode; SQLite itself would not wait for others that are about to do the same."""
-        give_up = time.monotonic() + _WAITS
-        while True:
-            try:
-                self._read("PRAGMA journal_mode=WAL")
-                return
-            except StorageError:
-                if time.monotonic() > give_up:
-                    raise
-                time.sleep(0.01)
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, and no other beside it."""
-        with self._told(), self._one_at_a_time, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
-
     def _read(self, sql: str, *values: object) -> list[Any]:
-        with self._told(), self._one_at_a_time:
+        with self._told(), self._writing:
             return self._db.execute(sql, values).fetchall()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StorageError(f"{self._file} can't be used ({error}).") from error
-        except UnicodeEncodeError as error:
-            raise InputError("There are halves of characters in it, which nothing can keep.") from error
 
-
-def _bounded(text: str) -> str:
+def _kept(text: str) -> str:
     if len(text) > _LARGEST:
         raise InputError(f"That is too long: {_LARGEST:,} characters are the most that is kept.")
+    if text != whole(text):
+        raise InputError("There are halves of characters in it, which nothing can keep.")
     return text
 
 
@@ -310,8 +268,7 @@ def _task(row: Iterable[Any]) -> Task:
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:
-    person, draft, version, reply, seconds, handed_in = row[6:]
+    person, draft, version, reply, handed_in = row[6:]
     return Claim(
-        task=_task(row[:6]), person=person, draft=json.loads(draft), version=version,
-        reply=reply, seconds=seconds, handed_in=handed_in,
-    )  # fmt: skip
+        task=_task(row[:6]), person=person, draft=json.loads(draft), version=version, reply=reply, handed_in=handed_in
+    )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from elad.errors import InputError
-from elad.records import Record
+from elad.records import Explanation, Record
 from elad.text import digest
 
 
@@ -32,12 +32,16 @@ class Task(Record):
         """The same for tasks that show the same; nobody answers two of them, so that votes are independent."""
         return digest(json.dumps(self.content, sort_keys=True))
 
+    @property
+    def explanation(self) -> Explanation:
+        """The explanation that is shown; one without steps and answer where none is."""
+        return Explanation(steps=tuple(self.content.get("steps", ())), answer=self.content.get("answer"))
+
 
 class Claim(Record):
     """A task that a person has, or has answered (`reply`).
 
-    `draft`: what they have written so far, as they keep it. `version`: one more with every change. `seconds`: how long
-    they were at it.
+    `draft`: what they have written so far, as they keep it. `version`: one more with every change.
     """
 
     task: Task
@@ -45,20 +49,20 @@ class Claim(Record):
     draft: Mapping[str, Any]
     version: int
     reply: str | None
-    seconds: float
     handed_in: bool
 
 
 class Counts(Record):
     """How a group stands: how many answers are `wanted`, being written (`held`), `answered`, and `handed_in` of these.
 
-    `people`: how many each has answered.
+    `awaited`: whether a run waits for it to be handed in; a review counts as it is. `people`: how many each answered.
     """
 
     wanted: int
     held: int
     answered: int
     handed_in: int
+    awaited: bool
     people: dict[str, int]
 
 
@@ -69,3 +73,7 @@ class Stale(InputError):
         super().__init__("This was changed in another window in the meantime.")
         self.draft = claim.draft
         self.version = claim.version
+
+
+class Gone(InputError):
+    """The task is not this person's to answer, or no longer."""

@@ -1,7 +1,7 @@
 """The report: what happened in a run, as data, as text, and as a page."""
 
-from elad.report.data import Remembered, annotations, stored_recipe, summary
-from elad.report.facts import Fact, facts
+from elad.report.data import Told, annotations, stored_recipe, summary
+from elad.report.facts import Fact, facts, stands, trust
 from elad.report.html import write_report
 from elad.report.markdown import grid, markdown
 from elad.report.now import now
@@ -9,7 +9,7 @@ from elad.report.text import domains, has_many_domains, said, shares, states, ta
 
 __all__ = [
     "Fact",
-    "Remembered",
+    "Told",
     "annotations",
     "domains",
     "facts",
@@ -19,9 +19,11 @@ __all__ = [
     "now",
     "said",
     "shares",
+    "stands",
     "states",
     "stored_recipe",
     "summary",
     "table",
+    "trust",
     "write_report",
 ]

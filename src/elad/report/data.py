@@ -15,16 +15,16 @@ from elad.prices import in_force, tariffs
 from elad.recipe import Recipe
 from elad.records import Annotation
 from elad.report.people import people
-from elad.report.shares import exactly, told_share
+from elad.report.shares import told_exactly, told_share
 from elad.sufficiency import audited
 
-Remembered = dict[tuple[int, int, str], dict[str, Any]]
-"""Rounds that were told before, by their number, the size of what they left, and the price."""
+Told = dict[tuple[int, int, str], dict[str, Any]]
+"""Rounds that were told before, by their number, how often the run was amended, and the price."""
 
 
-def summary(ledger: Ledger, remembered: Remembered | None = None) -> dict[str, Any]:
-    """The run so far as plain data, ready for JSON. What is `remembered` of finished rounds is not told anew."""
-    remembered = {} if remembered is None else remembered
+def summary(ledger: Ledger, before: Told | None = None) -> dict[str, Any]:
+    """The run so far as plain data, ready for JSON. Rounds that were told `before` are not told anew."""
+    before = {} if before is None else before
     recipe = stored_recipe(ledger)
     numbers = range(ledger.last_round("evaluate") + 1) if ledger.traced(0, "evaluate", Scores) else ()
     return {
@@ -40,7 +40,7 @@ def summary(ledger: Ledger, remembered: Remembered | None = None) -> dict[str, A
         "budget": recipe.budget.model_dump(mode="json", exclude_none=True),
         "questions": ledger.counts(),
         "set_aside": [{"row": id, "reason": reason} for id, reason in ledger.unusable()],
-        "rounds": [_remembered(ledger, recipe, number, remembered) for number in numbers],
+        "rounds": [_once(ledger, recipe, number, before) for number in numbers],
         "people": people(ledger),
         "result": str(last_student(ledger) or recipe.student.model),
     }
@@ -65,32 +65,37 @@ def annotations(ledger: Ledger) -> list[Annotation]:
     return [a for number in range(1, ledger.last_round("annotate") + 1) for a in _bought(ledger, number).annotations]
 
 
-def _remembered(ledger: Ledger, recipe: Recipe, number: int, remembered: Remembered) -> dict[str, Any]:
+def _once(ledger: Ledger, recipe: Recipe, number: int, before: Told) -> dict[str, Any]:
     price = in_force(ledger)
-    key = (number, ledger.left_by(number), price.model_dump_json() if price else "")
-    if key not in remembered:
-        remembered[key] = _round(ledger, recipe, number)
-    return remembered[key]
+    key = (number, ledger.amendments, price.model_dump_json() if price else "")
+    if key not in before:
+        before[key] = _round(ledger, recipe, number)
+    return before[key]
 
 
 def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
     scores = ledger.traced(number, "evaluate", Scores)
+    before = ledger.traced(number - 1, "evaluate", Scores)
     assert scores is not None, "a round is told once it has been evaluated"
     bought = _bought(ledger, number)
     attempts = ledger.attempts(number)
     revisited = ledger.traced(number, "revisit", Revisited)
-    again = revisited.answers if revisited else Score(right=0, total=0)
+    marks = [annotation.verdict.first_flaw is None for annotation in bought.annotations]
+    accepted = Score(right=sum(marks), total=len(marks))
+    gain = scores.answers.overall.gain_over(before.answers.overall) if before else None
     return {
         "round": number,
         "asked": len(bought.annotations) + len(bought.unusable),
-        "accepted": sum(a.verdict.first_flaw is None for a in bought.annotations),
+        "accepted": _wilson(accepted),
+        "judged": "answers" if any(a.verdict.of == "answer" for a in bought.annotations) else "explanations",
         "unusable": len(bought.unusable),
         "domains": dict(Counter(a.question.domain or "" for a in bought.annotations)),
         "spent": _spent(ledger.calls.spent(up_to=number), in_force(ledger)),
         "accuracy": _tallied(scores.answers),
         "same_steps": _tallied(scores.steps),
-        "agreement": exactly(audited([bought])),
-        "remembered": told_share(again, again.interval()),
+        "agreement": told_exactly(audited([bought])),
+        "remembered": _wilson(revisited.answers if revisited else Score(right=0, total=0)),
+        "gain": gain and {"points": gain[0], "interval": gain[1:]},
         "aurocs": aurocs(attempts, bought.annotations, recipe.select),
     }
 
@@ -101,9 +106,13 @@ def _bought(ledger: Ledger, number: int) -> Bought:
 
 def _tallied(tally: Tally) -> dict[str, Any]:
     return {
-        "overall": told_share(tally.overall, tally.overall.interval()),
-        "domains": {name: told_share(score, score.interval()) for name, score in tally.domains.items()},
+        "overall": _wilson(tally.overall),
+        "domains": {name: _wilson(score) for name, score in tally.domains.items()},
     }
+
+
+def _wilson(score: Score) -> dict[str, Any]:
+    return told_share(score, score.interval())
 
 
 def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:

@@ -1,21 +1,23 @@
 """What a page shows of the explanations that were paid for: student, verdict, repair, cost, and what became of them.
 
     {"round": 3, "id": "arithmetic-17", "question": "Mia has ...", "choices": [], "domain": "hard",
-     "state": "annotated", "audit": false, "kept": true, "score": 0.81, "student": {"steps": ["12 + 5 = 18."],
-     "answer": "18", "doubts": [[0.52, 1.1, 0.03, -2.1, 6]], "answer_doubt": [...]}, "flaw": 0, "why": "12+5 is 17",
-     "of": "steps", "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"]}, "tokens": 212,
-     "output_tokens": 31, "money": "0.0001",
+     "state": "annotated", "verdict": "repaired", "flaw": 0, "place": "step 1", "why": "12+5 is 17", "of": "steps",
+     "audit": false, "doubt": 0.52, "score": 0.81, "student": {"steps": ["12 + 5 = 18."], "answer": "18",
+     "doubts": [[0.52, 1.1, 0.03, -2.1, 6]], "answer_doubt": [...]}, "kept": true, "tokens": 212, "output_tokens": 31,
+     "money": "0.0001", "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"]},
      "fate": [{"round": 4, "said": "after training", "steps": ["12 + 5 = 17."], "answer": "17"}]}
 
-A doubt is mean entropy, peak entropy, margin, log-probability and tokens, as in `SpanEvidence`. Numbers that are
-infinite (there was no answer) are null.
+`doubt` is the mean of the steps' entropies (nats), `score` the selector's own. A step's doubt is mean entropy, peak
+entropy, margin, log-probability and tokens, as in `SpanEvidence`. Numbers that are infinite, as without an answer, are
+null.
 """
 
 import gzip
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from elad.annotate import Bought
 from elad.budget import Price, Usage
@@ -24,8 +26,9 @@ from elad.keep import Kept
 from elad.ledger import Ledger
 from elad.prices import in_force
 from elad.recipe import Recipe
-from elad.records import Annotation, Attempt, Explanation, SpanEvidence
+from elad.records import Annotation, Attempt, Explanation, SpanEvidence, State
 from elad.select import Choice
+from elad.select.scores import step_entropy_mean
 from elad.teacher.from_ledger import FromLedger
 
 Item = dict[str, Any]
@@ -42,64 +45,77 @@ def packed(items: list[Item]) -> bytes:
     return gzip.compress(text.encode("utf-8", "replace"), compresslevel=6, mtime=0)
 
 
+def verdicts(ledger: Ledger, recipe: Recipe, number: int) -> list[Item]:
+    """The questions that were paid for in a round, or have been so far, with the teacher's word; no more of each."""
+    return [verdict for verdict, _ in _judged(number, _paid_for(ledger, recipe, number))]
+
+
 def explanations(ledger: Ledger, recipe: Recipe, number: int) -> list[Item]:
-    """What was paid for in a round, or has been so far."""
-    choice = ledger.traced(number, "select", Choice)
-    if choice is None:
-        return []
-    attempts = ledger.attempts(number).of([*choice.audited, *choice.selected])
-    bought = _bought(ledger, recipe, number, choice, attempts)
+    """All that is shown of them."""
+    paid = _paid_for(ledger, recipe, number)
     kept = ledger.traced(number, "keep", Kept)
-    costs = _costs(ledger, number)
-    price = in_force(ledger)
-    fates = _fates(ledger, number, attempts)
-    items = []
-    for annotation in bought.annotations:
-        attempt = attempts[annotation.question.id]
-        usage = sum((costs[call] for call in annotation.calls if call in costs), Usage())
-        items.append(
-            {
-                **_attempted(number, attempt, recipe),
-                "state": "annotated",
-                "audit": annotation.audit,
-                "kept": kept is None or annotation.question.id in kept.ids,
-                **_revised(annotation),
-                **_cost(usage, price),
-                "fate": fates.get(annotation.question.id, []),
-            }
-        )
-    for id, reason in bought.unusable.items():
-        attempt = attempts[id]
-        items.append(
-            {
-                **_attempted(number, attempt, recipe),
-                "state": "unusable",
-                "audit": id in choice.audited,
-                "why": reason,
-                **_cost(sum((call.usage for call in ledger.calls.about(id, number) if call.usage), Usage()), price),
-                "fate": fates.get(id, []),
-            }
-        )
-    return items
+    costs, price = _costs(ledger, number), in_force(ledger)
+    fates = _fates(ledger, number, paid.attempts)
+    return [
+        {
+            **verdict,
+            **_attempted(paid.attempts[verdict["id"]], recipe),
+            "audit": verdict["id"] in paid.audited,
+            "kept": kept is None or annotation is None or verdict["id"] in kept.ids,
+            "target": annotation and _target(annotation),
+            **_cost(costs.get(verdict["id"], Usage()), price),
+            "fate": fates.get(verdict["id"], []),
+        }
+        for verdict, annotation in _judged(number, paid)
+    ]
 
 
-def _bought(ledger: Ledger, recipe: Recipe, number: int, choice: Choice, attempts: Mapping[str, Attempt]) -> Bought:
-    """What the round's annotations are, or what they are so far, as far as the answers on the disk tell."""
-    done = ledger.traced(number, "annotate", Bought)
-    if done:
-        return done
-    answers = FromLedger(recipe.teacher, ledger)
-    return recipe.annotate.annotate(answers, number, list(attempts.values()), frozenset(choice.audited))
+class _Paid(NamedTuple):
+    """What a round pays for: the audited questions, the attempts at all of them, and what was bought, or is so far."""
+
+    audited: frozenset[str]
+    attempts: Mapping[str, Attempt]
+    bought: Bought
 
 
-def _attempted(number: int, attempt: Attempt, recipe: Recipe) -> Item:
+def _paid_for(ledger: Ledger, recipe: Recipe, number: int) -> _Paid:
+    choice = ledger.traced(number, "select", Choice) or Choice(audited=(), selected=())
+    attempts = ledger.attempts(number).of([*choice.audited, *choice.selected])
+    audited = frozenset(choice.audited)
+    bought = ledger.traced(number, "annotate", Bought)
+    if bought is None:  # as far as the answers on the disk tell
+        answers = FromLedger(recipe.teacher, ledger)
+        bought = recipe.annotate.annotate(answers, number, list(attempts.values()), audited)
+    return _Paid(audited, attempts, bought)
+
+
+def _judged(number: int, paid: _Paid) -> Iterator[tuple[Item, Annotation | None]]:
+    """What was said of each question, and the annotation where there is one."""
+
+    def asked(id: str, state: State) -> Item:
+        return {"round": number, "id": id, "question": paid.attempts[id].question.text, "state": state}
+
+    for annotation in paid.bought.annotations:
+        yield {**asked(annotation.question.id, "annotated"), **_verdict(annotation)}, annotation
+    for id, reason in paid.bought.unusable.items():
+        nothing = {"verdict": "unusable", "flaw": None, "place": "", "why": reason, "of": "steps"}
+        yield {**asked(id, "unusable"), **nothing}, None
+
+
+def _verdict(annotation: Annotation) -> Item:
+    verdict, steps = annotation.verdict, len(annotation.attempt.steps)
+    flaw = verdict.first_flaw
+    words = ("the answers agree", "the answers differ") if verdict.of == "answer" else ("accepted", "repaired")
+    place = "" if flaw is None or verdict.of == "answer" else f"step {flaw + 1}" if flaw < steps else "the answer"
+    return {"verdict": words[flaw is not None], "flaw": flaw, "place": place, "why": verdict.why, "of": verdict.of}
+
+
+def _attempted(attempt: Attempt, recipe: Recipe) -> Item:
     question, said, evidence = attempt.question, attempt.explanation, attempt.evidence
     return {
-        "round": number,
-        "id": question.id,
-        "question": question.text,
         "choices": question.choices,
         "domain": question.domain,
+        "doubt": _number(step_entropy_mean(attempt)),
         "score": _number(recipe.select.score(attempt)),
         "student": {
             "steps": said.steps,
@@ -118,14 +134,9 @@ def _number(value: float | None) -> float | None:
     return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None
 
 
-def _revised(annotation: Annotation) -> Item:
-    verdict, target = annotation.verdict, annotation.target
-    return {
-        "flaw": verdict.first_flaw,
-        "why": verdict.why,
-        "of": verdict.of,
-        "target": {"steps": target.steps, "answer": target.answer, "authors": annotation.authors},
-    }
+def _target(annotation: Annotation) -> Item:
+    target = annotation.target
+    return {"steps": target.steps, "answer": target.answer, "authors": annotation.authors}
 
 
 def _cost(usage: Usage, price: Price | None) -> Item:
@@ -134,7 +145,11 @@ def _cost(usage: Usage, price: Price | None) -> Item:
 
 
 def _costs(ledger: Ledger, number: int) -> dict[str, Usage]:
-    return {call.key: call.usage for call in ledger.calls.of(number) if call.usage}
+    """What was spent on each question in a round, on tries that came to nothing too."""
+    costs: defaultdict[str, Usage] = defaultdict(Usage)
+    for call in ledger.calls.of(number):
+        costs[call.question] += call.usage or Usage()
+    return costs
 
 
 def _fates(ledger: Ledger, number: int, attempts: Mapping[str, Attempt]) -> dict[str, list[Item]]:

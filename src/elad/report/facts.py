@@ -19,10 +19,9 @@ def facts(told: dict[str, Any], now: dict[str, Any] | None = None) -> list[Fact]
     rounds = told["rounds"]
     return [
         Fact("distilled", f"{told['student']}, from {told['teacher']}", [_how(told)]),
-        *([_stands(told, now)] if now else [Fact("stopped", told["stopped"] or "not yet", [])]),
+        stands(told, now) if now else Fact("stopped", told["stopped"] or "not yet", []),
         *([_accuracy(rounds)] if rounds else []),
-        *([_agreement(rounds[-1]["agreement"], told["people"])] if rounds and rounds[-1]["agreement"]["total"] else []),
-        *_people(told["people"]),
+        *trust(told),
         Fact("spent", said(told["spent"]), [_of_budget(told), *_of_this(told)]),
         *([_bought_last(rounds)] if len(rounds) > 1 else []),
         Fact("questions", states(told), [f"together {sum(told['questions'].values()):,}: all rows that came in"]),
@@ -34,7 +33,8 @@ def _how(told: dict[str, Any]) -> str:
     return f"{told['select']} selects, {told['annotate']} annotates"
 
 
-def _stands(told: dict[str, Any], now: dict[str, Any]) -> Fact:
+def stands(told: dict[str, Any], now: dict[str, Any]) -> Fact:
+    """Why it stopped, or what it is doing."""
     if told["stopped"]:
         return Fact("stopped", told["stopped"], [])
     if not now["running"]:
@@ -50,11 +50,11 @@ def _work(work: dict[str, Any]) -> str:
     left = work["seconds_left"]
     pace = f", {work['pace']:.3g} a second" if work["pace"] else ""
     return f"{work['work']}: {work['done']:,} of {work['total']:,}{pace}" + (
-        f", about {span(left)} left" if left is not None else ""
+        f", about {duration(left)} left" if left is not None else ""
     )
 
 
-def span(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A time as people say it: `40 s`, `3 min`, `2.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -67,35 +67,35 @@ def _accuracy(rounds: list[dict[str, Any]]) -> Fact:
     return Fact("accuracy", f"{shares(last)} of {last['total']:,} held-out answers", before)
 
 
-def _agreement(agreement: dict[str, Any], people: dict[str, Any] | None) -> Fact:
-    details = [f"{agreement['right']} of {agreement['total']} held, of the last round's uniform audit"]
-    review = people and people["review"]
-    return Fact(
-        "agreement",
-        f"{shares(agreement)} with the teacher",
-        [*details, *(_corrected(review) if review and review["judged"] else [])],
-    )
-
-
-def _corrected(review: dict[str, Any]) -> list[str]:
-    """What the agreement is worth, by what people found of the teacher's verdicts."""
-    sound, alone = review["sound"], review["by_people"]
-    low, high = sound["interval"]
-    share = f"between {low:.0%} and {high:.0%}" if sound["share"] is None else shares(sound)
-    counted = f"{alone['right']} of the {alone['total']} of this round that people judged"
+def trust(told: dict[str, Any]) -> list[Fact]:
+    """How far student and teacher agree, what that is worth, and what people are asked."""
+    last, people = told["rounds"][-1:], told["people"]
     return [
-        f"sound, with the teacher's errors as people found them in {review['judged']} reviewed verdicts of all rounds: "
-        f"{share}",
-        *([f"sound by people's word alone: {shares(alone)}, {counted}"] if alone["total"] else []),
+        *(_agreement(round, people) for round in last if round["agreement"]["total"]),
+        *([_people(people)] if people else []),
     ]
 
 
-def _people(people: dict[str, Any] | None) -> list[Fact]:
+def _agreement(round: dict[str, Any], people: dict[str, Any] | None) -> Fact:
+    agreement, review = round["agreement"], people and people["review"]
+    counted = f"{agreement['right']} of {agreement['total']} audited {round['judged']} held"
+    held = f"{counted}, of the student that entered round {round['round']}"
+    by_people = _by_people(review) if review and review["sound"]["total"] else []
+    return Fact("agreement", f"{shares(agreement)} with the teacher", [held, *by_people])
+
+
+def _by_people(review: dict[str, Any]) -> list[str]:
+    """What people found of the explanations that the teacher judged."""
+    sound, accepted = review["sound"], review["accepted"]
+    judged = (
+        f"{sound['right']} of the {sound['total']} audited explanations of round {review['round']} that they judged"
+    )
+    return [f"{shares(sound)} sound by people's word: {judged}; the teacher accepted {accepted['right']} of these"]
+
+
+def _people(people: dict[str, Any]) -> Fact:
     """What people are asked, and how far they agree."""
-    if people is None:
-        return []
-    waiting = {name: counts["wanted"] - counts["answered"] for name, counts in people["groups"].items()}
-    value = ", ".join(f"{count} answers of {name} are wanted" for name, count in waiting.items() if count)
+    waiting = [text for name, counts in people["groups"].items() if (text := _waiting(name, counts))]
     review = people["review"] or {}
     agreed = {
         "with the teacher": review.get("with_teacher"),
@@ -103,7 +103,13 @@ def _people(people: dict[str, Any] | None) -> list[Fact]:
         "with one another": people["among_people"],
     }
     details = [_agreed(how, concord) for how, concord in agreed.items() if concord and concord["same_flaw"]["total"]]
-    return [Fact("people", value or "nothing waits for them", details)]
+    return Fact("people", ", ".join(waiting) or "nothing waits for them", details)
+
+
+def _waiting(group: str, counts: dict[str, Any]) -> str:
+    if lacking := counts["wanted"] - counts["answered"]:
+        return f"{lacking} answers of {group} are wanted"
+    return f"{group} is answered and waits to be handed in" if counts["handed_in"] < counts["wanted"] else ""
 
 
 def _agreed(how: str, concord: dict[str, Any]) -> str:
@@ -148,7 +154,7 @@ def _priced(tariff: dict[str, Any]) -> str:
 def _bought_last(rounds: list[dict[str, Any]]) -> Fact:
     """What the last round's spending came to: the nearest thing to what the next will."""
     before, after = rounds[-2], rounds[-1]
-    gain, low, high = difference(before["accuracy"]["overall"], after["accuracy"]["overall"])
+    gain, (low, high) = after["gain"]["points"], after["gain"]["interval"]
     now, then = after["spent"], before["spent"]
     paid = {name: _less(now[name], then[name]) for name in ("money", "tokens") if name in now}
     return Fact(
@@ -160,15 +166,3 @@ def _bought_last(rounds: list[dict[str, Any]]) -> Fact:
 
 def _less(after: Any, before: Any) -> Any:
     return str(Decimal(after) - Decimal(before)) if isinstance(after, str) else after - before
-
-
-def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[float, float, float]:
-    """How much a share grew, with a 95% interval: Newcombe's (1998, method 10), of the two shares' own intervals.
-
-    The same questions are scored twice, so it is cautious.
-    """
-    gain = after["share"] - before["share"]
-    (low1, high1), (low2, high2) = before["interval"], after["interval"]
-    below = ((after["share"] - low2) ** 2 + (high1 - before["share"]) ** 2) ** 0.5
-    above = ((high2 - after["share"]) ** 2 + (before["share"] - low1) ** 2) ** 0.5
-    return gain, gain - below, gain + above

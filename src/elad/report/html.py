@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from elad.errors import StorageError
+from elad.errors import InputError, StorageError
 from elad.ledger import Ledger
-from elad.report.data import Remembered, stored_recipe, summary
+from elad.report.data import Told, stored_recipe, summary
 from elad.report.explanations import explanations, packed, rounds_with_explanations
 from elad.report.facts import facts
 from elad.report.figures import accuracy, by_round
@@ -21,9 +21,10 @@ from elad.report.text import domains, table
 from elad.text import visible
 
 FILE = "report.html"
-SCRIPTS = ("text.js", "diff.js", "list.js", "item.js", "explanations.js")
+SCRIPTS = ("text.js", "diff.js", "keys.js", "list.js", "item.js", "explanations.js")
 """What shows the explanations, in the order in which it is read."""
 
+_BEGINS = b"<!doctype html>"
 _MOST = 24 * 10**6
 """Bytes of explanations in a file; a browser opens it at once, and it can be sent about."""
 
@@ -56,15 +57,15 @@ def environment() -> Environment:
     )
 
 
-def parts(ledger: Ledger, remembered: Remembered | None = None) -> dict[str, Any]:
+def parts(ledger: Ledger, before: Told | None = None) -> dict[str, Any]:
     """What the templates show of a run, but for its explanations."""
-    told = summary(ledger, remembered)
+    told = summary(ledger, before)
     rounds = told["rounds"]
     total = sum(told["questions"].values())
     return {
         "name": told["name"],
         "facts": facts(told, now(ledger)),
-        "curve": accuracy({told["name"]: [rounds]}) if rounds else None,
+        "curve": accuracy(rounds) if rounds else None,
         "states": [
             {
                 "name": name,
@@ -98,15 +99,30 @@ def report(ledger: Ledger) -> str:
 
 
 def write_report(ledger: Ledger, to: Path | None = None) -> Path:
-    """Write it, into the run's folder unless told otherwise. Raises StorageError."""
+    """Write it, into the run's folder unless told otherwise. Raises InputError where something else lies there."""
     file = to or ledger.folder / FILE
-    unfinished = file.with_name(f".{file.name}.unfinished")
     try:
-        unfinished.write_text(report(ledger), encoding="utf-8")
-        unfinished.replace(file)
+        place = file.resolve()  # what a link leads to is replaced, and not the link
+        if place.exists() and not _is_report(place):
+            raise InputError(f"{file} is there and is no report: name another file.")
+        unfinished = place.with_name(f".{place.name}.unfinished")
+        try:
+            unfinished.write_text(report(ledger), encoding="utf-8")
+            unfinished.replace(place)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"{file} can't be written: {error.strerror}.") from error
     return file
+
+
+def _is_report(file: Path) -> bool:
+    """Whether a file may be overwritten: as one of ours, or as it is empty."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as begun:
+        beginning = begun.read(len(_BEGINS))
+    return beginning in (b"", _BEGINS)
 
 
 def _pieces(ledger: Ledger) -> tuple[list[tuple[int, Markup]], str | None]:

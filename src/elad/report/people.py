@@ -4,42 +4,41 @@ from typing import Any
 
 from elad.ledger import Ledger
 from elad.people import FILE, People
-from elad.report.shares import exactly
-from elad.review import GROUP, Concord, among_people, figures
+from elad.report.shares import told_exactly
+from elad.review import Concord, Review, among_people, figures
 
 
 def people(ledger: Ledger) -> dict[str, Any] | None:
-    """None where nobody was asked anything. `review` is None before one was begun."""
+    """None where nobody was asked anything. `review`: of the last round of which one was begun; else None."""
     if not (ledger.folder / FILE).exists():
         return None
     with People(ledger.folder, read_only=True) as asked:
         if not asked.begun:
             return None
-        groups = asked.groups()
-        taught = [claim for claim in asked.answered() if claim.task.group != GROUP]
+        taught = [claim for claim in asked.answered() if claim.task.form != "judge"]
+        review = figures(ledger, asked)
         return {
-            "groups": {name: counts.model_dump() for name, counts in groups.items()},
+            "groups": {name: counts.model_dump() for name, counts in asked.groups().items()},
             "among_people": _concord(among_people(taught)),
-            "review": _review(ledger, asked) if GROUP in groups else None,
+            "review": _review(review) if review else None,
         }
 
 
-def _review(ledger: Ledger, asked: People) -> dict[str, Any]:
-    found = figures(ledger, asked)
-    sound = found.sound
+def _review(review: Review) -> dict[str, Any]:
     return {
-        "drawn": found.drawn,
-        "judged": found.judged,
-        "among_people": _concord(found.among_people),
-        "with_teacher": _concord(found.with_teacher),
-        "by_people": exactly(found.by_people),
-        "sound": {"share": sound.estimate, "interval": [sound.low, sound.high]},
+        "round": review.round,
+        "audited": review.audited,
+        "drawn": review.drawn,
+        "sound": told_exactly(review.sound),
+        "accepted": told_exactly(review.accepted),
+        "among_people": _concord(review.among_people),
+        "with_teacher": _concord(review.with_teacher),
     }
 
 
 def _concord(concord: Concord) -> dict[str, Any]:
     return {
-        "same_flaw": exactly(concord.same_flaw),
-        "same_soundness": exactly(concord.same_soundness),
+        "same_flaw": told_exactly(concord.same_flaw),
+        "same_soundness": told_exactly(concord.same_soundness),
         "kappa": concord.kappa,
     }

@@ -174,21 +174,21 @@ class Student:
             f"do not fit into its context of {self.context}"
         )
 
-    def complete(self, prompts: Sequence[str]) -> list[str]:
-        """The greedy continuation of each prompt."""
+    def complete(self, prompts: Sequence[str], label: str = "write") -> list[str]:
+        """The greedy continuation of each prompt; `label` is what this work is called."""
         from elad.student.decode import Continuation
 
         openings = map(self.opening, prompts)
         begun = [Continuation(opening, self.room(opening), source) for source, opening in openings]
-        for _ in track(self.write(begun), "evaluate", len(begun)):
+        for _ in track(self.write(begun), label, len(begun)):
             pass
         return [self.text_of(continuation.tokens) for continuation in begun]
 
-    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+    def explain(self, questions: Sequence[Question], label: str = "explain") -> list[Explanation]:
         """The greedy explanation of each question, without evidence; an empty one of a question that is too long."""
         explained = [Explanation(steps=(), answer=None)] * len(questions)
         fitting = [i for i, question in enumerate(questions) if not self.too_long(question)]
-        written = self.complete([self.prompts.of(questions[i]) for i in fitting])
+        written = self.complete([self.prompts.of(questions[i]) for i in fitting], label)
         for i, continuation in zip(fitting, written, strict=True):
             explained[i] = self.layout.read(continuation)
         return explained

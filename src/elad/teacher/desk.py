@@ -54,6 +54,7 @@ class Desk(Answerer):
         self._till.close()
 
     async def _in_session(self, round: int, named: Mapping[str, Ask]) -> None:
+        self._ledger.clock.round = round
         try:
             async with self.teacher.session(self._ledger.folder, round):
                 if self._bulk:

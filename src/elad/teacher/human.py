@@ -14,7 +14,6 @@ from pydantic import Field, PrivateAttr
 from elad.errors import InputError
 from elad.people import People, Task
 from elad.progress import say
-from elad.records import Explanation
 from elad.teacher.messages import Request, as_text
 from elad.teacher.replies import BadReply, Declined, read_rationale, read_revision, read_verdict
 from elad.teacher.teacher import Reply, Teacher, counted_reply
@@ -75,7 +74,7 @@ def _task(key: str, group: str, request: Request) -> Task:
     content = request.said()
     if "steps" in content:
         content["steps"] = list(content["steps"].values())
-    form: Literal["revise", "rationale"] = "revise" if {"steps", "answer"} & {*content} else "rationale"
+    form: Literal["revise", "rationale"] = "revise" if request.shows_explanation else "rationale"
     return Task(key=key, group=group, form=form, content=content, most_tokens=request.max_output_tokens)
 
 
@@ -89,12 +88,11 @@ def checked(task: Task, reply: Mapping[str, Any]) -> str:
     raw = whole(as_text(reply))
     if task.most_tokens is not None and count_tokens(raw) > task.most_tokens:
         raise InputError(f"This answer is too long: it has {count_tokens(raw)} tokens of at most {task.most_tokens}.")
-    said = shown(task)
     try:
         if task.form == "judge":
-            read_verdict(raw, said)
+            read_verdict(raw, task.explanation)
         elif task.form == "revise":
-            read_revision(raw, said)
+            read_revision(raw, task.explanation)
         else:
             read_rationale(raw)
     except Declined as error:
@@ -103,8 +101,3 @@ def checked(task: Task, reply: Mapping[str, Any]) -> str:
     except BadReply as error:
         raise InputError(f"This answer can't be used: {error}.") from error
     return raw
-
-
-def shown(task: Task) -> Explanation:
-    """The explanation that a task is about."""
-    return Explanation(steps=tuple(task.content.get("steps", ())), answer=task.content.get("answer"))

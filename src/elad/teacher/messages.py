@@ -52,6 +52,11 @@ class Request(Record):
             together |= {**turn, "steps": {**together.get("steps", {}), **turn["steps"]}} if "steps" in turn else turn
         return together
 
+    @property
+    def shows_explanation(self) -> bool:
+        """Whether an explanation is to be judged, or a part of one; else one is to be written."""
+        return not self.said().keys().isdisjoint({"steps", "answer"})
+
     def then(self, reply: str, user: str) -> "Request":
         """The next turn of the conversation."""
         turns = (Message(role="assistant", content=reply), Message(role="user", content=user))

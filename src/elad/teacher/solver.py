@@ -38,9 +38,8 @@ class Solver(Teacher):
         rng = random.Random(request.key(self.identity()))
         errs = rng.random() < self.error_rate
         try:
-            content = (
-                self._revise(asked, errs, rng) if {"steps", "answer"} & {*asked} else self._solve(asked, errs, rng)
-            )
+            replied = self._revise if request.shows_explanation else self._solve
+            content = replied(asked, errs, rng)
         except UnreadableQuestion as error:
             content = {"unusable": str(error)}
         return counted_reply(request, json.dumps(content, ensure_ascii=False))

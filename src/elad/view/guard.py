@@ -6,6 +6,7 @@ to can neither read nor write here, whatever name it gives this machine (DNS reb
 """
 
 import hmac
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
@@ -29,15 +30,20 @@ HEADERS = {
 }
 
 
+EVERYWHERE = {"0.0.0.0", "::"}
+"""Addresses that stand for all of a machine's."""
+
+
 class Guard:
     """The token, and what is done to every request. `names`: by which names of this machine it may be asked for."""
 
     def __init__(self, host: str) -> None:
         self.token = secrets.token_urlsafe(24)
-        self._names = {"localhost", "127.0.0.1", "::1", host}
+        names = {"localhost", "127.0.0.1", "::1", host}
         if not is_loopback(host):
-            self._names |= {socket.gethostname(), socket.getfqdn()}
-        self._any_address = host in {"0.0.0.0", "::"}
+            names |= {socket.gethostname(), socket.getfqdn()}
+        self._names = {name.lower() for name in names}
+        self._any_address = host in EVERYWHERE
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -66,8 +72,9 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-        name = name.strip("[]").lower()
+        # any port: the other end of a tunnel may have another
+        found = re.fullmatch(r"\[?([^\[\]]+?)\]?(?::\d{1,5})?", host)
+        name = found[1].lower() if found else ""
         return name in self._names or (self._any_address and _is_address(name))
 
 

@@ -1,17 +1,29 @@
 """Several runs on one page: a table, and their curves over one another; those that differ in their seeds as one."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from elad.ledger import Ledger
 from elad.recipe import Recipe
-from elad.report import facts, now, stored_recipe, summary
-from elad.report.figures import Rounds, accuracy
+from elad.report import now, said, shares, stands, stored_recipe, summary
+from elad.report.arms import overlaid
 from elad.report.html import environment
-from elad.report.text import said, shares
-from elad.view.looking import Look, Sections
+from elad.view.looking import Page, Sections
 from elad.view.runs import WatchedRun
+
+_HEADER = ["run", "student", "teacher", "select", "annotate", "seed", "accuracy [95%]", "spent", "where it stands"]
+
+
+class _Told(NamedTuple):
+    """A run as it is told here."""
+
+    folder: Path
+    recipe: Recipe
+    summary: dict[str, Any]
+    stands: str
 
 
 class Overlay:
@@ -19,41 +31,43 @@ class Overlay:
 
     def __init__(self, runs: Sequence[WatchedRun]) -> None:
         self._runs = runs
+        self.page = Page(lambda: [run.stamp() for run in runs], self._sections)
 
     def told(self) -> dict[str, Any]:
         """What its template shows."""
-        rows, arms = [], dict[str, list[Rounds]]()
-        names: dict[str, list[str]] = {}
-        for number, run in enumerate(self._runs):
-            with Ledger(run.folder, read_only=True) as ledger:
-                recipe, told, doing = stored_recipe(ledger), summary(ledger, run.remembered), now(ledger)
-            arm = _arm(recipe)
-            names.setdefault(arm, []).append(run.folder.name)
-            if told["rounds"]:
-                arms.setdefault(arm, []).append(told["rounds"])
-            rows.append({"number": number, "folder": str(run.folder), "cells": _cells(recipe, told, doing)})
-        curves = {_label(arm, names): rounds for arm, rounds in arms.items()}
-        return {"rows": rows, "header": _HEADER, "curve": accuracy(curves) if curves else None}
+        runs = [_read(run) for run in self._runs]
+        arms = defaultdict[str, list[_Told]](list)
+        for run in runs:
+            if run.summary["rounds"]:
+                arms[_arm(run.recipe)].append(run)
+        curves = {_label(arm): [run.summary["rounds"] for run in arm] for arm in arms.values()}
+        return {
+            "rows": [_cells(run) for run in runs],
+            "links": [f"runs/{number}/" for number in range(len(runs))],
+            "header": _HEADER,
+            "curve": overlaid(curves) if curves else None,
+        }
 
-    def look(self) -> Look:
-        """A new looker."""
-
-        def sections() -> Sections:
-            return {"overlay": environment().get_template("overlay.html").render(**self.told())}
-
-        return Look(lambda: [run.stamp() for run in self._runs], sections)
+    def _sections(self) -> Sections:
+        return {"overlay": environment().get_template("overlay.html").render(**self.told())}
 
 
-_HEADER = ["student", "teacher", "select", "annotate", "seed", "accuracy [95%]", "spent", "where it stands"]
+def _read(run: WatchedRun) -> _Told:
+    with Ledger(run.folder, read_only=True) as ledger:
+        told = summary(ledger, run.told_before)
+        return _Told(run.folder, stored_recipe(ledger), told, stands(told, now(ledger)).value)
 
 
-def _cells(recipe: Recipe, told: dict[str, Any], doing: dict[str, Any]) -> list[str]:
-    accuracy = shares(told["rounds"][-1]["accuracy"]["overall"]) if told["rounds"] else ""
-    stands = next(fact.value for fact in facts(told, doing) if fact.name in {"stands", "stopped"})
+def _cells(run: _Told) -> list[str]:
+    told = run.summary
     return [
+        str(run.folder),
         *(told[name] for name in ("student", "teacher", "select", "annotate")),
-        str(recipe.seed), accuracy, said(told["spent"]), stands,
-    ]  # fmt: skip
+        str(run.recipe.seed),
+        shares(told["rounds"][-1]["accuracy"]["overall"]) if told["rounds"] else "",
+        said(told["spent"]),
+        run.stands,
+    ]
 
 
 def _arm(recipe: Recipe) -> str:
@@ -61,7 +75,7 @@ def _arm(recipe: Recipe) -> str:
     return json.dumps({**recipe.resolved(), "seed": None}, sort_keys=True)
 
 
-def _label(arm: str, names: dict[str, list[str]]) -> str:
-    """A curve's name: the folder of its run; of several runs, the recipe's name with how many they are."""
-    runs = names[arm]
-    return runs[0] if len(runs) == 1 else f"{json.loads(arm)['name']}, {len(runs)} seeds ({', '.join(runs)})"
+def _label(arm: Sequence[_Told]) -> str:
+    """A curve's name: the folder of its run; of several, the recipe's name, how many they are, and their folders."""
+    folders = ", ".join(str(run.folder) for run in arm)
+    return folders if len(arm) == 1 else f"{arm[0].recipe.name}, {len(arm)} seeds ({folders})"

@@ -1,6 +1,7 @@
 """The queue of people who teach or review, in the browser: the one part of a view that writes, into `people.sqlite`."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from elad.errors import InputError
-from elad.people import FILE, Claim, People, Stale
+from elad.errors import EladError, InputError
+from elad.people import FILE, Claim, Gone, People, Stale
 from elad.records import Record
 from elad.teacher.human import checked
 
@@ -25,7 +26,7 @@ class _Said(Record):
     person: str = ""
     key: str = ""
     group: str | None = None
-    draft: Mapping[str, Any] = {}
+    draft: Mapping[str, str] = {}
     reply: Mapping[str, Any] = {}
     version: int = 0
 
@@ -36,6 +37,8 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._people: People | None = None
+        self._identity = (0, 0)
+        self._one_at_a_time = threading.Lock()
 
     @property
     def exists(self) -> bool:
@@ -52,17 +55,29 @@ class Queue:
             return web.json_response(await asyncio.to_thread(self._done, act, said))
         except ValidationError:
             return web.json_response({"error": "The page sent something else than was expected."}, status=400)
+        except web.HTTPRequestEntityTooLarge:
+            return web.json_response({"error": "That is too long to be kept."}, status=413)
         except Stale as error:
             newer = {"draft": dict(error.draft), "version": error.version}
             return web.json_response({"error": str(error), **newer}, status=409)
-        except InputError as error:
-            return web.json_response({"error": str(error)}, status=400)
+        except EladError as error:
+            return web.json_response({"error": str(error)}, status=410 if isinstance(error, Gone) else 400)
 
     def _done(self, act: Callable[[People, _Said], Told], said: _Said) -> Told:
         if not self.exists:
             raise InputError("Nobody is asked anything in this run.")
-        self._people = self._people or People(self._folder)
-        return {**act(self._people, said), "standing": _standing(self._people, said.person)}
+        people = self._opened()
+        return {**act(people, said), "standing": _standing(people, said.person)}
+
+    def _opened(self) -> People:
+        """The file, opened once; anew where another has taken its place."""
+        with self._one_at_a_time:
+            stat = (self._folder / FILE).stat()
+            identity = (stat.st_dev, stat.st_ino)
+            if self._people is None or self._identity != identity:
+                self.close()
+                self._people, self._identity = People(self._folder), identity
+            return self._people
 
     def close(self) -> None:
         """Let the file go."""
@@ -97,6 +112,12 @@ def _hand_in(people: People, said: _Said) -> Told:
     return {"handed_in": people.hand_in(said.group or "")}
 
 
+def _look(people: People, said: _Said) -> Told:
+    if said.key:
+        people.look(said.person, said.key)
+    return {}
+
+
 _ACTS: dict[str, Callable[[People, _Said], Told]] = {
     "claim": _claim,
     "draft": _draft,
@@ -104,7 +125,7 @@ _ACTS: dict[str, Callable[[People, _Said], Told]] = {
     "undo": _undo,
     "release": _release,
     "hand-in": _hand_in,
-    "look": lambda people, said: {},
+    "look": _look,
 }
 
 
@@ -121,16 +142,18 @@ def _told(claim: Claim) -> Told:
 
 
 def _standing(people: People, person: str) -> Told:
-    """How the groups stand, and what this person can still take back, the last first."""
-    mine = [claim for claim in people.answered(person) if not claim.handed_in] if person else []
+    """How the groups stand, whether they are `complete` and can be handed in, and what this person can take back."""
     return {
-        "groups": {name: counts.model_dump() for name, counts in people.groups().items()},
+        "groups": {
+            name: {**counts.model_dump(), "complete": counts.awaited and counts.answered >= counts.wanted}
+            for name, counts in people.groups().items()
+        },
         "mine": [
             {
                 "key": claim.task.key,
                 "group": claim.task.group,
                 "question": str(claim.task.content.get("question"))[:200],
             }
-            for claim in mine[: -_MINE - 1 : -1]
+            for claim in people.undoable(person, _MINE)
         ],
     }

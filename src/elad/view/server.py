@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,16 @@ from aiohttp import web
 
 from elad.errors import EladError, InputError
 from elad.report.html import SCRIPTS, asset, environment
-from elad.view.guard import Guard
-from elad.view.looking import Look
+from elad.view.guard import EVERYWHERE, Guard
+from elad.view.looking import Look, Page
 from elad.view.overlay import Overlay
 from elad.view.runs import WatchedRun
 
 _LIVE = ("live.js",)
-_PEOPLE = ("text.js", "people.js")
+_PEOPLE = ("text.js", "keys.js", "kept.js", "queue.js", "task.js", "standing.js", "people.js")
 _ASSETS = {"page.css": "text/css", **dict.fromkeys((*SCRIPTS, *_LIVE, *_PEOPLE), "text/javascript")}
+
+_RUN = "/{token}/runs/{run:[0-9]{1,4}}"
 
 _LARGEST = 4 * 2**20
 """Bytes of what a page may send."""
@@ -33,26 +37,27 @@ class View:
     """The pages of some runs. Raises RunFolderError where a folder holds none."""
 
     def __init__(self, folders: Sequence[Path], host: str = "127.0.0.1") -> None:
-        self.runs = [WatchedRun(folder) for folder in folders]
+        self.runs = [WatchedRun(folder) for folder in {folder.resolve(): folder for folder in folders}.values()]
         self.overlay = Overlay(self.runs)
         self.guard = Guard(host)
         self._leaving = asyncio.Event()
 
     def app(self) -> web.Application:
         """The application, to be served."""
-        app = web.Application(client_max_size=_LARGEST, middlewares=[self.guard.middleware, _in_a_sentence])
+        middlewares = [self.guard.middleware, web.normalize_path_middleware(), _in_a_sentence]
+        app = web.Application(client_max_size=_LARGEST, middlewares=middlewares)
         app.on_response_prepare.append(self.guard.on_prepare)
         app.on_shutdown.append(self._leave)
         app.add_routes(
             [
-                web.get("/{token}/", self._first),
-                web.get("/{token}/events", self._overlay_events),
-                web.get("/{token}/{file}", self._asset),
-                web.get("/{token}/runs/{run}/", self._run),
-                web.get("/{token}/runs/{run}/events", self._run_events),
-                web.get("/{token}/runs/{run}/people/", self._people),
-                web.post("/{token}/runs/{run}/people/{act}", self._act),
-                web.get("/{token}/runs/{run}/explanations/{round}", self._explanations),
+                _get("/{token}/", self._first),
+                _get("/{token}/events", self._overlay_events),
+                _get("/{token}/{file}", self._asset),
+                _get(f"{_RUN}/", self._run),
+                _get(f"{_RUN}/events", self._run_events),
+                _get(f"{_RUN}/people/", self._people),
+                web.post(f"{_RUN}/people/{{act}}", self._act),
+                _get(f"{_RUN}/explanations/{{round:[0-9]{{1,9}}}}", self._explanations),
             ]
         )
         return app
@@ -66,7 +71,7 @@ class View:
         if len(self.runs) == 1:
             raise web.HTTPFound(f"/{self.guard.token}/runs/0/")
         told = await asyncio.to_thread(self.overlay.told)
-        return _page("several.html", root=".", scripts=_LIVE, **told)
+        return _page("several.html", root=".", scripts=("text.js", *_LIVE), **told)
 
     async def _asset(self, request: web.Request) -> web.Response:
         name = request.match_info["file"]
@@ -77,35 +82,38 @@ class View:
     async def _run(self, request: web.Request) -> web.Response:
         told = await asyncio.to_thread(self._asked_for(request).told)
         several = len(self.runs) > 1
-        return _page("run.html", root="../..", scripts=(*SCRIPTS, *_LIVE), several=several, revisions=[], **told)
+        return _page("run.html", root="../..", scripts=(*SCRIPTS, *_LIVE), several=several, **told)
 
     async def _people(self, request: web.Request) -> web.Response:
-        name = self._asked_for(request).folder.name
-        return _page("people.html", root="../../..", scripts=_PEOPLE, name=name)
+        folder = self._asked_for(request).folder
+        return _page("people.html", root="../../..", scripts=_PEOPLE, name=folder.name, folder=str(folder.resolve()))
 
     async def _act(self, request: web.Request) -> web.Response:
         return await self._asked_for(request).queue.act(request)
 
     async def _explanations(self, request: web.Request) -> web.Response:
-        run, number = self._asked_for(request), request.match_info["round"]
-        if not number.isascii() or not number.isdigit() or len(number) > 9:
-            raise web.HTTPNotFound(text="There is no such round.\n")
-        packed = await asyncio.to_thread(run.explanations, int(number))
+        run, number = self._asked_for(request), int(request.match_info["round"])
+        packed = await asyncio.to_thread(run.explanations, number)
         return web.Response(body=packed, content_type="application/json", headers={"Content-Encoding": "gzip"})
 
     async def _run_events(self, request: web.Request) -> web.StreamResponse:
-        return await self._events(request, self._asked_for(request).look())
+        return await self._events(request, self._asked_for(request).page)
 
     async def _overlay_events(self, request: web.Request) -> web.StreamResponse:
-        return await self._events(request, self.overlay.look())
+        return await self._events(request, self.overlay.page)
 
-    async def _events(self, request: web.Request, look: Look) -> web.StreamResponse:
+    async def _events(self, request: web.Request, page: Page) -> web.StreamResponse:
         """Server-sent events: the sections of a page that have changed, as HTML by their names."""
+        look = Look(page)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         quiet = 0
         while not self._leaving.is_set():
-            news = await asyncio.to_thread(look.news)
+            try:
+                news = await look.news()
+            except EladError as error:
+                await response.write(f"event: trouble\ndata: {json.dumps(str(error))}\n\n".encode())
+                break
             quiet = 0 if news else quiet + 1
             if news:
                 await response.write(f"data: {json.dumps(news)}\n\n".encode())
@@ -118,10 +126,10 @@ class View:
         return response
 
     def _asked_for(self, request: web.Request) -> WatchedRun:
-        number = request.match_info["run"]
-        if not (number.isascii() and number.isdigit() and int(number) < len(self.runs)):
+        number = int(request.match_info["run"])
+        if number >= len(self.runs):
             raise web.HTTPNotFound(text="There is no such run here.\n")
-        return self.runs[int(number)]
+        return self.runs[number]
 
 
 @web.middleware
@@ -132,6 +140,10 @@ async def _in_a_sentence(request: web.Request, handler: Callable[[web.Request], 
         return response
     except EladError as error:
         return web.Response(status=409, text=f"{error}\n")
+
+
+def _get(path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.RouteDef:
+    return web.get(path, handler, allow_head=False)
 
 
 def _page(template: str, **told: Any) -> web.Response:
@@ -145,17 +157,25 @@ _PORT = 7321
 
 async def serve(folders: Sequence[Path], host: str, port: int | None, ready: Callable[[str], None]) -> None:
     """Serve until cancelled; `ready` is told the address. Raises InputError where the port can't be had."""
+    if not host:
+        raise InputError("--host is empty: name an address, or leave it out for this machine alone.")
     view = View(folders, host)
-    runner = web.AppRunner(view.app(), access_log=None, shutdown_timeout=2.0, handler_cancellation=True)
+    quiet = logging.Logger("quiet", logging.CRITICAL)  # what can't be read as a request is nobody's news
+    runner = web.AppRunner(view.app(), access_log=None, logger=quiet, shutdown_timeout=2.0, handler_cancellation=True)
     await runner.setup()
     try:
         await _listen(runner, host, port)
-        bound = runner.addresses[0]
-        name = f"[{host}]" if ":" in host else host
-        ready(f"http://{name}:{bound[1]}/{view.guard.token}/")
+        ready(f"http://{_reached_at(host)}:{runner.addresses[0][1]}/{view.guard.token}/")
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
+
+
+def _reached_at(host: str) -> str:
+    """By which name others reach where it listens."""
+    if host in EVERYWHERE:
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int | None) -> None:

@@ -4,6 +4,7 @@
 (() => {
   const section = document.getElementById("explanations"), form = section.querySelector("form");
   const detail = document.getElementById("detail"), found = document.getElementById("found");
+  const announced = document.getElementById("opened");
   const box = document.getElementById("list");
   const list = new LongList(box, { draw: drawRow, name: linkTo, chosen: (item) => open(item, true) });
   let items = [], levels = [], loading = null, opened = null;
@@ -11,14 +12,15 @@
   const filters = {
     round: (item) => `round ${item.round}`,
     state: (item) => item.state,
-    verdict: verdictOf,
+    verdict: (item) => item.verdict,
     domain: (item) => item.domain ?? "",
-    flaw: placeOfFlaw,
+    flaw: (item) => item.place,
   };
   const sorts = {
     "the order of rounds": null,
-    "doubt, most first": (item) => -(item.score ?? Infinity),
-    "doubt, least first": (item) => item.score ?? Infinity,
+    "doubt, most first": (item) => -(item.doubt ?? Infinity),
+    "doubt, least first": (item) => item.doubt ?? Infinity,
+    "selection score, highest first": (item) => -(item.score ?? Infinity),
     "cost, most first": (item) => -(item.money ?? item.tokens),
     "cost, least first": (item) => Number(item.money ?? item.tokens),
   };
@@ -27,11 +29,21 @@
   const fetched = new Map();
   function pieces() {
     const inside = [...document.querySelectorAll("script.piece")].map((piece) => unpacked(piece.textContent));
-    const rounds = (document.getElementById("revisions")?.dataset.rounds ?? "").split(" ").filter(Boolean);
-    for (const round of rounds) {
-      if (!fetched.has(round)) fetched.set(round, fetch(`explanations/${round}`).then((reply) => reply.json()));
+    for (const round of (document.getElementById("facts").dataset.rounds ?? "").split(" ").filter(Boolean)) {
+      if (!fetched.has(round)) fetched.set(round, fetchPiece(round));
     }
     return Promise.all([...inside, ...fetched.values()]);
+  }
+
+  async function fetchPiece(round) {
+    try {
+      const reply = await fetch(`explanations/${round}`);
+      if (!reply.ok) throw new Error(await reply.text());
+      return await reply.json();
+    } catch (error) {
+      fetched.delete(round);
+      throw error;
+    }
   }
 
   function unpacked(piece) {
@@ -40,7 +52,13 @@
   }
 
   async function load() {
-    items = (await pieces()).flat();
+    try {
+      items = (await pieces()).flat();
+    } catch (error) {
+      found.textContent = visible(`The explanations can't be read: ${error.message}`);
+      loading = null;
+      return;
+    }
     for (const item of items) {
       const texts = [item.id, item.question, item.why, item.student.answer, ...item.student.steps, item.target?.answer,
         ...(item.target?.steps ?? [])];
@@ -69,25 +87,32 @@
     const by = sorts[form.elements.sort.value];
     list.show(by ? shown.map((item) => [by(item), item]).sort((a, b) => a[0] - b[0]).map((pair) => pair[1]) : shown);
     found.textContent = `${shown.length.toLocaleString("en")} of ${items.length.toLocaleString("en")} explanations`;
-    const still = opened && items.find((item) => linkTo(item) === linkTo(opened));
+    const still = opened && shown.find((item) => linkTo(item) === linkTo(opened));
     if (still) {
       if (JSON.stringify(still) !== JSON.stringify(opened)) open(still, false);
-    } else if (shown.length === 0) detail.replaceChildren();
-    else if (!location.hash.startsWith("#explanation/")) open(shown[0], false);
+    } else if (shown.length === 0) {
+      opened = null;
+      detail.replaceChildren();
+    } else if (opened || !location.hash.startsWith("#explanation/")) {
+      list.index = 0;
+      open(list.items[0], false);
+      list.redraw();
+    }
   }
 
   function open(item, linked) {
     opened = item;
     detail.replaceChildren(...drawItem(item, levels));
     detail.scrollTop = 0;
+    announced.textContent = visible(`${item.id}: ${item.verdict} ${item.place}`);
     if (linked) history.replaceState(null, "", linkTo(item));
   }
 
   // The item that the address names.
   function follow() {
-    const [, round, id] = location.hash.match(/^#explanation\/(\d+)\/(.*)$/) ?? [];
+    const [, round, encoded] = location.hash.match(/^#explanation\/(\d+)\/(.*)$/) ?? [];
     if (!round) return;
-    const item = items.find((item) => item.round === Number(round) && linkTo(item) === location.hash);
+    const id = decoded(encoded), item = items.find((item) => item.round === Number(round) && item.id === id);
     if (!item) {
       detail.replaceChildren(element("p", { class: "notice" }, `There is no explanation of ${id} in round ${round} here.`));
     } else if (item !== opened) {
@@ -98,23 +123,19 @@
   }
 
   form.elements.sort.replaceChildren(...Object.keys(sorts).map((name) => element("option", {}, name)));
+  function decoded(text) {
+    try { return decodeURIComponent(text); } catch { return text; }
+  }
+
   const once = () => (loading ??= load());
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.elements.figures.addEventListener("change", (event) => detail.classList.toggle("with-figures", event.target.checked));
   addEventListener("hashchange", () => once().then(follow));
-  addEventListener("beforeprint", once);
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !loading) return;
-    if (event.target.matches("input:not([type=checkbox]), select, textarea")) {
-      if (event.key === "Escape") event.target.blur();
-      return;
-    }
-    const act = {
-      j: () => list.move(1), k: () => list.move(-1), "/": () => form.elements.text.focus(), d: () => form.elements.figures.click(),
-    }[event.key];
-    if (act) { event.preventDefault(); act(); }
-  });
+  onKeys(form.elements.keys, (key) => loading && {
+    j: () => list.move(1), k: () => list.move(-1), "/": () => form.elements.text.focus(), d: () => form.elements.figures.click(),
+  }[key]);
+  form.elements.text.addEventListener("keydown", (event) => { if (event.key === "Escape") event.target.blur(); });
   // `live.js` says that there are more of the last round, or that a round is over and all may have changed
   document.addEventListener("more-explanations", (event) => {
     if (event.detail.all) fetched.clear();

@@ -9,32 +9,24 @@ function levelsOf(items) {
   return LEVELS.map((share) => entropies[Math.floor(share * entropies.length)] ?? Infinity);
 }
 
-function verdictOf(item) {
-  if (item.state === "unusable") return "unusable";
-  return item.flaw === null ? "accepted" : item.of === "answer" ? "answers differ" : "repaired";
-}
-
-function placeOfFlaw(item) {
-  if (item.flaw == null || item.of === "answer") return "";
-  return item.flaw < item.student.steps.length ? `step ${item.flaw + 1}` : "the answer";
-}
-
 function linkTo(item) {
   return `#explanation/${item.round}/${encodeURIComponent(item.id)}`;
 }
 
+function doubtOf(item) {
+  return item.doubt == null ? "no answer: as doubtful as can be" : `doubt ${item.doubt}`;
+}
+
 function drawRow(item) {
-  const marks = { accepted: "✓", repaired: "✎", "answers differ": "≠", unusable: "✕" };
-  const verdict = verdictOf(item), place = placeOfFlaw(item);
-  const told = [`round ${item.round}`, `${marks[verdict]} ${verdict}${place ? ` at ${place}` : ""}`];
-  if (item.score != null) told.push(`doubt ${item.score}`);
+  const marks = { accepted: "✓", repaired: "✎", "the answers agree": "=", "the answers differ": "≠", unusable: "✕" };
+  const told = [`round ${item.round}`, `${marks[item.verdict]} ${item.verdict}${item.place && ` at ${item.place}`}`, doubtOf(item)];
   return [element("span", { dir: "auto" }, item.question.slice(0, 200)), element("small", {}, told.join(" · "))];
 }
 
 function drawItem(item, levels) {
   const tags = [
-    `round ${item.round}`, item.state, verdictOf(item), item.domain, item.audit && "audit", item.kept === false && "not kept",
-    item.score != null && `doubt ${item.score}`, item.score == null && "no answer: as doubtful as can be",
+    `round ${item.round}`, item.state, item.verdict, item.domain, item.audit && "audit", !item.kept && "not kept",
+    doubtOf(item), item.score != null && `selection score ${item.score}`,
     `${item.tokens.toLocaleString("en")} tokens, ${item.output_tokens.toLocaleString("en")} of output`,
     item.money != null && `cost ${item.money}`,
   ];
@@ -75,7 +67,7 @@ function drawSteps(item, levels) {
 }
 
 function verdictRow(item) {
-  const found = item.of === "answer" ? "The teacher wrote its own, and the answers differ" : `First flaw: ${placeOfFlaw(item)}`;
+  const found = item.of === "answer" ? "The teacher wrote its own, and the answers differ" : `First flaw: ${item.place}`;
   return element("tr", { class: "verdict" }, element("td", { colspan: 4 }, "✗ ", found, item.why && given(item.why)));
 }
 
