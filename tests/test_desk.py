@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from elad.ledger import Ledger
 from elad.people import People, Task
@@ -213,3 +213,68 @@ def test_what_people_find_in_a_review_stands_beside_the_agreement(browser: Brows
     with Ledger(run, read_only=True) as ledger:
         people = next(fact for fact in facts(summary(ledger)) if fact.name == "people")
     assert any("agree with the teacher on the first flaw of" in detail for detail in people.details)
+
+
+def test_an_answer_that_is_under_way_goes_to_no_other_question(browser: Browser, run: Path) -> None:
+    with Served("view", run) as view, Seat(browser, view, "Ada") as seat, People(run) as people:
+        seat.answers("a")
+        (first,) = people.undoable("Ada", 9)
+        held: list[Route] = []
+        seat.page.route("**/people/draft", lambda route: held.append(route))
+        seat.page.keyboard.press("1")
+        seat.page.fill("[name=answer]", "of the second question")
+        seat.page.keyboard.press("Control+Enter")
+        seat.page.click("[data-undo]")
+        seat.until("document.querySelectorAll('#mine li').length === 0")
+        for route in held:
+            route.continue_()
+        seat.page.unroute("**/people/draft")
+        seat.page.wait_for_timeout(1000)
+        assert people.claimed("Ada", first.task.key).reply is None
+        assert all("second" not in (claim.reply or "") for claim in people.answered())
+
+
+def test_a_judgement_and_that_there_can_be_none_exclude_one_another(browser: Browser, run: Path) -> None:
+    with Served("view", run) as view, Seat(browser, view, "Ada") as seat, People(run) as people:
+        seat.page.click("text=It can’t be answered")
+        seat.page.fill("[name=unusable]", "it makes no sense")
+        seat.answers()
+        assert json.loads(people.undoable("Ada", 1)[0].reply or "") == {"unusable": "it makes no sense"}
+        seat.page.click("[data-undo]")
+        seat.until("document.querySelectorAll('#mine li').length === 0")
+        assert seat.page.locator("[name=unusable]").is_visible(), "what counts is to be seen"
+        seat.page.click("text=No flaw, from the first step")
+        seat.page.keyboard.press("Control+Enter")
+        seat.until("document.getElementById('notice').innerText.includes('clear one of the two')")
+        seat.page.fill("[name=unusable]", "")
+        seat.answers()
+        assert json.loads(people.undoable("Ada", 1)[0].reply or "") == {"flaw": None}
+
+
+def test_the_focus_stays_and_a_question_that_is_gone_makes_room_for_the_next(browser: Browser, run: Path) -> None:
+    with Served("view", run) as view, Seat(browser, view, "Ada") as seat, People(run) as people:
+        seat.answers("a")
+        seat.page.focus("[data-undo]")
+        seat.page.wait_for_timeout(4000)  # longer than between two looks
+        assert seat.page.evaluate("document.activeElement.dataset.undo") is not None
+        question = seat.has_a_task()
+        claim = people.claim("Ada")
+        assert claim
+        people.answer("Ada", claim.task.key, '{"flaw": null}', claim.version)  # in another tab
+        seat.until(f"document.querySelector('#task .question').innerText !== {json.dumps(question)}")
+
+
+def test_a_run_that_took_the_place_of_another_gets_its_own_answers(browser: Browser, run: Path) -> None:
+    with Served("view", run) as view:
+        with Seat(browser, view, "Ada") as seat:
+            seat.answers("a")
+        with People(run) as people:
+            tasks = people.tasks("round 2")
+        for file in run.glob("people.sqlite*"):
+            file.unlink()
+        with People(run) as people:
+            people.put(task.model_copy(update={"group": "round 3"}) for task in tasks)
+            with Seat(browser, view, "Ada") as seat:
+                seat.answers("a")
+                seat.until("document.getElementById('standing').innerText.includes('round 3: 1 of 4')")
+            assert len(people.answered("round 3")) == 1

@@ -211,3 +211,23 @@ def test_what_a_run_is_doing_is_known_while_it_runs_and_once_it_was_killed(recip
         assert "not running" in next(
             fact.value for fact in facts(summary(ledger), now(ledger)) if fact.name == "stands"
         )
+
+
+def test_a_report_takes_the_place_of_nothing_but_a_report(run: Path, tmp_path: Path) -> None:
+    ledger = (run / "ledger.sqlite").read_bytes()
+    (tmp_path / "mine.html").write_text("<html>mine</html>")
+    (tmp_path / "empty.html").touch()
+    (tmp_path / "link.html").symlink_to(tmp_path / "linked.html")
+    for wrong in (run / "ledger.sqlite", tmp_path / "mine.html", tmp_path, Path("/dev/null"), Path("")):
+        done = subprocess.run(
+            [sys.executable, "-m", "elad", "report", str(run), "--to", str(wrong)], capture_output=True, text=True
+        )
+        assert (done.returncode, "Traceback" in done.stderr, "name another file" in done.stderr) == (2, False, True), (
+            wrong
+        )
+    assert (run / "ledger.sqlite").read_bytes() == ledger
+    assert sorted(tmp_path.glob(".*")) == []
+    for right in ("empty.html", "link.html", "new.html", "new.html"):
+        elad("report", run, "--to", tmp_path / right)
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "linked.html").read_bytes() == (tmp_path / "new.html").read_bytes()

@@ -102,8 +102,10 @@
   async function look() {
     if (!task) return next();
     if (Kept.get(unsent(task))) return save();
+    const about = task;
     try {
-      await queue.ask("look", document.hidden ? {} : { key: task.key });
+      const { standing } = await queue.ask("look", document.hidden ? {} : { key: about.key });
+      if (about === task && standing.mine.some(({ key }) => key === about.key)) await next(); // answered in another tab
     } catch (error) {
       if (error.gone) await next();
       throw error;
