@@ -38,7 +38,7 @@ def review(
 
     from elad.ledger import Ledger
     from elad.people import People
-    from elad.report import facts
+    from elad.report import trust
     from elad.review import last_audit, sample
 
     if not as_json:
@@ -53,7 +53,7 @@ def review(
     if as_json:
         print_json(told["people"])
     else:
-        print_facts([fact for fact in facts(told) if fact.name in {"agreement", "people"}])
+        print_facts(trust(told))
 
 
 def _serve(folders: list[Path], host: str, port: int | None, page: str) -> None:
