@@ -41,9 +41,9 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[SolverEndpoint]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium, headless."""
+    """The machine's Chromium, headless; its driver has the event loop of this thread as long as it is there."""
     with chromium() as launched:
         yield launched
 
