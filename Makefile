@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores evidence training annotate revision page screenshots runs clean
+.PHONY: demo test lint fast slow tiny scores evidence training annotate revision page screenshots students study runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -46,6 +46,13 @@ training: $(VENV)/.user
 # what it costs to buy annotations safely: benchmarks/results/annotate.json
 annotate: $(VENV)/.user
 	$(BIN)/python benchmarks/annotate.py
+
+# the students of the studies, and a study of them: studies/results/arithmetic.json and .svg
+students: $(VENV)/.user
+	$(BIN)/python studies/make_students.py
+
+study: $(VENV)/.user
+	$(BIN)/elad study studies/arithmetic.yaml --jobs 2
 
 # how quick a report is in a browser: benchmarks/results/page.json
 page: $(VENV)/.dev

@@ -7,7 +7,7 @@ import yaml
 from elad.errors import InputError
 from elad.recipe import Recipe, differences, load_recipe
 from elad.records import Attempt
-from elad.select import Egss, Random, Selector, StepEntropy
+from elad.select import Diverse, Egss, Random, Selector, StepEntropy
 from elad.sufficiency import BudgetSpent
 from elad.train import Rehearsal, Sft
 
@@ -77,6 +77,26 @@ def test_a_good_recipe_loads_with_defaults(good: Path) -> None:
         ("kind: egss", "kind: nowhere.at_all:Thing", 9, "can't be imported"),
         ("kind: egss", "kind: tests.test_recipe:GOOD", 9, "is no elad.select"),
         ("kind: egss\n  samples: 3", "kind: tests.test_recipe:Longest\n  wieght: 3", 11, "select.wieght"),
+        (
+            "kind: egss\n  samples: 3",
+            "kind: diverse\n  of:\n    kind: step_entropy\n    ovr: max",
+            13,
+            "select.of.ovr: there is no such key; did you mean `over`?",
+        ),
+        (
+            "kind: egss\n  samples: 3",
+            "kind: diverse\n  of: {kind: entrpy}",
+            11,
+            "select.of: there is no kind 'entrpy'; did you mean `entropy`?",
+        ),
+        ("kind: egss\n  samples: 3", "kind: diverse\n  of: {samples: 3}", 11, "select.of: it needs a `kind`"),
+        ("kind: egss\n  samples: 3", "kind: diverse\n  among: 0", 11, "select.among: Input should be greater"),
+        (
+            "kind: egss\n  samples: 3",
+            "kind: diverse\n  of:\n    kind: tests.test_recipe:GOOD",
+            11,
+            "select.of: kind 'tests.test_recipe:GOOD' is no elad.select",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(good: Path, old: str, new: str, line: int, said: str) -> None:
@@ -161,6 +181,21 @@ def test_a_part_of_another_package_is_a_part(good: Path) -> None:
     assert recipe.select.weight == 2
     again = Recipe.model_validate(recipe.resolved())
     assert again.fingerprint() == recipe.fingerprint()
+
+
+def test_a_selector_stands_over_another(good: Path) -> None:
+    over = "kind: diverse\n  among: 3\n  of: {kind: tests.test_recipe:Longest, weight: 2}"
+    good.write_text(GOOD.replace("kind: egss\n  samples: 3", over))
+    recipe = load_recipe(good)
+    assert isinstance(recipe.select, Diverse)
+    assert recipe.select.of.model_dump() == {"kind": "tests.test_recipe:Longest", "weight": 2}
+    assert Recipe.model_validate(recipe.resolved()).fingerprint() == recipe.fingerprint()
+    overridden = load_recipe(good, ["select.of.over=max", "select.of.kind=step_entropy", "select.kind=diverse"])
+    assert overridden.select == Diverse(among=3, of=StepEntropy(over="max"))
+    good.write_text(GOOD)
+    inside_out = load_recipe(good, ["select.of.kind=step_entropy", "select.kind=diverse"])
+    assert inside_out.select == Diverse(of=StepEntropy()), "the outer kind goes first, in whatever order they stand"
+    assert load_recipe(good, ["select.kind=diverse"]).select == Diverse(of=Egss())
 
 
 def test_the_resolved_recipe_runs_again(good: Path, tmp_path: Path) -> None:

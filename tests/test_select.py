@@ -3,26 +3,48 @@ from typing import Any
 
 import pytest
 
+from elad.errors import InputError
 from elad.evaluate import auroc, aurocs
 from elad.records import Annotation, Attempt, Evidence, Explanation, Needs, Question, SpanEvidence, Verdict
-from elad.select import Egss, Entropy, Random, Selector, SelfConsistency, StepEntropy
-from elad.select.scores import inter, intra_profile, self_consistency
+from elad.select import (
+    Badge,
+    Diverse,
+    Egss,
+    Entropy,
+    KCentre,
+    LeastConfidence,
+    Longest,
+    Margin,
+    Oracle,
+    Random,
+    Selector,
+    SelfConsistency,
+    StepEntropy,
+)
+from elad.select.scores import inter, intra_profile, self_consistency, token_doubt
 
 
 def span(entropy: float) -> SpanEvidence:
     return SpanEvidence(entropy=entropy, peak=entropy, margin=0.5, logprob=-entropy, tokens=1)
 
 
-def attempt(id: str = "q", answer: str | None = "7", steps: tuple[float, ...] = (0.1, 0.5), **evidence: Any) -> Attempt:
+def attempt(
+    id: str = "q",
+    answer: str | None = "7",
+    steps: tuple[float, ...] = (0.1, 0.5),
+    question: dict[str, Any] | None = None,
+    **evidence: Any,
+) -> Attempt:
     return Attempt(
-        question=Question(id=id, text=id),
+        question=Question(id=id, text=id, **question or {}),
         explanation=Explanation(steps=tuple(f"step {i}" for i in range(len(steps))), answer=answer),
         evidence=Evidence(steps=tuple(map(span, steps)), answer=span(0.3) if answer else None, **evidence),
     )
 
 
-ALL: list[Selector] = [Random(), Entropy(), StepEntropy(), StepEntropy(over="max"), SelfConsistency(), Egss()]
-ALL += [Egss(intra="removal"), Egss(intra="rebuild", over="max")]
+DOUBTS: list[Selector] = [Entropy(), Margin(), LeastConfidence(), StepEntropy(), StepEntropy(over="max"), Longest()]
+DOUBTS += [SelfConsistency(), Egss(), Egss(intra="removal"), Egss(intra="rebuild", over="max"), Diverse(among=1)]
+ALL: list[Selector] = [*DOUBTS, Random(), KCentre(), Badge(), Diverse(), Diverse(cover=1)]
 
 
 def test_scores_by_hand() -> None:
@@ -48,7 +70,42 @@ def test_missing_answers_agree_with_nothing() -> None:
     assert Entropy().score(lost) == math.inf
 
 
-@pytest.mark.parametrize("selector", ALL, ids=lambda s: f"{s.kind} {getattr(s, 'intra', '')}")
+def test_the_answers_tokens_by_hand() -> None:
+    """An answer of four tokens whose probability is 0.2, behind a step of two tokens with one of 0.5."""
+    step = SpanEvidence(entropy=1, peak=2, margin=0.1, logprob=math.log(0.5), tokens=2)
+    said = SpanEvidence(entropy=1, peak=2, margin=0.3, logprob=math.log(0.2), tokens=4)
+    made = attempt().model_copy(update={"evidence": Evidence(steps=(step,), answer=said)})
+    assert Margin().score(made) == pytest.approx(0.7)
+    assert LeastConfidence().score(made) == pytest.approx(0.8)
+    assert Longest().score(made) == 6
+    assert token_doubt(made) == pytest.approx(1 - 0.1 ** (1 / 6))
+
+
+def solved(id: str, answer: str | None, said: str | None = "7") -> Attempt:
+    return attempt(id, said, question={"answer": answer, "steps": ("step 0", "STEP  1")})
+
+
+def test_the_oracle_knows_who_is_wrong() -> None:
+    right, wrong, lost = solved("right", "7.0"), solved("wrong", "8"), solved("lost", "7", said=None)
+    assert [Oracle().score(a) for a in (right, wrong, lost)] == [0, 1, 1]
+    assert {*Oracle().choose([right, lost, wrong], 2, "s")} == {"wrong", "lost"}
+    pool = [solved(str(n), "7" if n % 2 else "8") for n in range(12)]
+    firsts = {Oracle().choose(pool, 1, str(seed))[0] for seed in range(60)}
+    assert firsts == {"0", "2", "4", "6", "8", "10"}, "any of those that are wrong, as the seed falls"
+    other_steps = solved("other", "7").model_copy(update={"explanation": Explanation(steps=("step 0",), answer="7")})
+    assert [Oracle(by="steps").score(a) for a in (right, wrong, other_steps)] == [0, 1, 1]
+
+
+def test_the_oracle_wants_a_pool_with_solutions() -> None:
+    unsolved = solved("unsolved", None)
+    assert Oracle().score(unsolved) is None
+    with pytest.raises(InputError, match="'unsolved' has none"):
+        Oracle().choose([solved("q", "7"), unsolved], 1, "s")
+    with pytest.raises(InputError, match="by the pool's own steps"):
+        Diverse(of=Oracle(by="steps")).choose([attempt(question={"answer": "7"})], 1, "s")
+
+
+@pytest.mark.parametrize("selector", ALL, ids=repr)
 def test_every_selector_takes_any_pool(selector: Selector) -> None:
     """An empty pool, one smaller than the batch, and a student that writes no answer or no step at all."""
     full: dict[str, Any] = {"sampled": ("7",) * 5, "removed": (0.5, 0.5), "rebuilt": (("7",), ("8",))}
@@ -60,7 +117,7 @@ def test_every_selector_takes_any_pool(selector: Selector) -> None:
     assert selector.choose([], 5, "s") == []
     assert sorted(selector.choose(odd, 5, "s")) == ["a", "b", "c"]
     assert len(selector.choose(odd, 2, "s")) == 2
-    if selector.kind != "random":
+    if selector in DOUBTS:
         assert selector.choose(odd, 3, "s")[-1] == "a", "a lost student is more doubtful than one that answers"
 
 
@@ -78,6 +135,9 @@ def test_selectors_say_what_they_read() -> None:
     assert Egss().needs.rebuilds == 0
     assert Egss(intra="removal").needs.removed
     assert Egss(intra="rebuild", rebuilds=4).needs.rebuilds == 4
+    assert Margin().needs == LeastConfidence().needs == Longest().needs == Oracle().needs == Needs()
+    assert KCentre().needs == Badge().needs == Needs(embedding=True)
+    assert Diverse(of=SelfConsistency(samples=4)).needs == Needs(samples=4, embedding=True)
 
 
 def test_auroc() -> None:
@@ -101,4 +161,5 @@ def test_aurocs_are_of_the_scores_whose_evidence_is_there() -> None:
     assert areas["step entropy, mean"] == 1
     assert areas["answer entropy"] == 0.5
     assert "inter" not in areas
+    assert "k_centre" not in aurocs(pool, bought, KCentre()), "it scores no attempt on its own"
     assert aurocs(pool, bought[:3], Random()) == {}

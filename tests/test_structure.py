@@ -13,7 +13,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"plan"},
-    {"doctor", "export", "reparse", "view"},
+    {"doctor", "export", "reparse", "study", "view"},
     {"report"},
     {"loop"},
     {"ahead", "folder", "review"},
@@ -30,7 +30,7 @@ FLOORS = [
     {"worlds"},
     {"answers"},
     {"layout", "progress", "rows", "machine", "sqlite"},
-    {"text"},
+    {"foreign", "text"},
     {"records", "errors"},
 ]
 """The rooms from the roof to the ground: a file imports from its own room and from floors below."""

@@ -52,8 +52,9 @@ def sure_to_be_asked(recipe: Recipe, ledger: Ledger, student: Student, number: i
     nothing = {"explanation": Explanation(steps=(), answer=None), "evidence": Evidence(steps=())}
     fitting = [question for question in drawn.pending(size.candidates) if not student.too_long(question)]
     unwritten = [Attempt(question=question, **nothing) for question in fitting]
-    choice = Choice.of(recipe.select, unwritten, size.audited, size.batch, seed)
-    known = {*choice.audited, *(() if recipe.select.reads_evidence else choice.selected)}
+    batch = size.audited if recipe.select.reads_evidence else size.batch
+    choice = Choice.of(recipe.select, unwritten, size.audited, batch, seed)
+    known = {*choice.audited, *choice.selected}
     annotator, most = recipe.annotate, recipe.teacher.max_output_tokens
     return [
         Ask(attempt.question.id, request, partial(annotator.read, attempt, request))

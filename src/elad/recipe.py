@@ -8,7 +8,6 @@ another package. What is wrong in a recipe is said with its line and the nearest
 """
 
 import hashlib
-import importlib
 import json
 import math
 import os
@@ -18,58 +17,30 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import (
-    Field,
-    SerializeAsAny,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from elad.annotate import Annotator, Dialogue, Rationale, Revise
 from elad.budget import Caps
 from elad.errors import InputError
+from elad.foreign import foreign
 from elad.keep import All, Keeper
 from elad.pool import Source
 from elad.recipe_errors import complaint, repeated
 from elad.records import Part, Record
-from elad.select import Egss, Entropy, Random, Selector, SelfConsistency, StepEntropy
+from elad.select import Diverse, Egss, KCentre, Scorer, Selector
 from elad.student import StudentSource
 from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule
 from elad.teacher import Endpoint, Human, Local, Recorded, Solver, Teacher
 from elad.train import Sft, Trainer
 
-
-def _foreign(base: type[Part]) -> WrapValidator:
-    """Let `kind: module:Class` through to that class, which must be a part of this verb."""
-
-    def choose(value: Any, ours: ValidatorFunctionWrapHandler) -> Any:
-        kind = value.get("kind") if isinstance(value, dict) else None
-        if not isinstance(kind, str) or ":" not in kind:
-            return ours(value)
-        module, _, name = kind.partition(":")
-        try:
-            part = getattr(importlib.import_module(module), name)
-        except Exception as error:  # whatever their module does when it is imported
-            raise ValueError(f"kind {kind!r} can't be imported: {error}") from error
-        if not (isinstance(part, type) and issubclass(part, base)):
-            raise ValueError(f"kind {kind!r} is no {base.__module__}.{base.__name__}")
-        return part.model_validate(value)
-
-    return WrapValidator(choose)
-
-
 _KIND = Field(discriminator="kind")
 
-SelectPart = Annotated[
-    SerializeAsAny[Random | Entropy | StepEntropy | SelfConsistency | Egss], _KIND, _foreign(Selector)
-]
-AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue], _KIND, _foreign(Annotator)]
-KeepPart = Annotated[SerializeAsAny[All], _foreign(Keeper)]
-TrainPart = Annotated[SerializeAsAny[Sft], _foreign(Trainer)]
-StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement], _KIND, _foreign(Rule)]
-TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local | Human], _KIND, _foreign(Teacher)]
+SelectPart = Annotated[SerializeAsAny[Scorer | KCentre | Diverse], _KIND, foreign(Selector)]
+AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue], _KIND, foreign(Annotator)]
+KeepPart = Annotated[SerializeAsAny[All], foreign(Keeper)]
+TrainPart = Annotated[SerializeAsAny[Sft], foreign(Trainer)]
+StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement], _KIND, foreign(Rule)]
+TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local | Human], _KIND, foreign(Teacher)]
 
 
 class RoundSize(Record):
@@ -190,8 +161,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise InputError(f"{path}:{twice[1]}: {twice[0]} stands here for the second time")
     if not isinstance(content, dict):
         raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}.")
-    # a kind first: it drops the keys of the part that it replaces
-    for override in sorted(overrides, key=lambda override: not override.partition("=")[0].endswith("kind")):
+    for override in sorted(overrides, key=_kinds_first):
         content = _overridden(content, override)
     try:
         return Recipe.model_validate(_expanded(content))
@@ -209,6 +179,12 @@ def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") ->
         elif here != there:
             found.append(f"{prefix}{key}: {json.dumps(here)} here, {json.dumps(there)} there")
     return found
+
+
+def _kinds_first(override: str) -> float:
+    """A kind goes before other keys, an outer one before an inner: it drops the keys of the part that it replaces."""
+    path = override.partition("=")[0].split(".")
+    return len(path) if path[-1] == "kind" else math.inf
 
 
 def _overridden(content: dict[str, Any], override: str) -> Any:

@@ -50,7 +50,8 @@ def _said(problem: dict[str, Any], schema: Mapping[str, Any]) -> str:
     context = problem.get("ctx", {})
     if problem["type"] == "extra_forbidden":
         *parent, key = problem["loc"]
-        return f"there is no such key; {nearest(str(key), _keys(parent, schema))}"
+        known = _keys(parent, schema)  # none of a part of another package
+        return "there is no such key" + (f"; {nearest(str(key), known)}" if known else "")
     if problem["type"] == "union_tag_invalid":
         return f"there is no kind {context['tag']!r}; {nearest(context['tag'], _quoted(context['expected_tags']))}"
     if problem["type"] == "union_tag_not_found":

@@ -40,8 +40,8 @@ class Question(Record):
     """A question of the pool or of the held-out file.
 
     `answer` and `steps` are what the data set says; they are hidden from everything but evaluation (and the
-    teacher that replays a file). `answers` is their kind. `domain` is any name by which scores are to be told apart: a
-    tier, a topic.
+    teacher that replays a file, and the oracle of a study). `answers` is their kind. `domain` is any name by which
+    scores are to be told apart: a tier, a topic.
     """
 
     id: str

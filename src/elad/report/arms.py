@@ -14,7 +14,7 @@ def overlaid(arms: Mapping[str, Sequence[Rounds]]) -> Figure:
     seeds, by Student's t. Their curve ends where the first of them does.
     """
     unit = unit_of(rounds for runs in arms.values() for rounds in runs)
-    series = {name: _curve([accuracy_of(rounds, unit) for rounds in runs]) for name, runs in arms.items()}
+    series = {name: mean_curve([accuracy_of(rounds, unit) for rounds in runs]) for name, runs in arms.items()}
     caption = "Share of the held-out questions that are answered right, by what was spent."
     if any(len(runs) == 1 for runs in arms.values()):
         caption += " The band of a run is the 95% interval over its held-out questions."
@@ -25,7 +25,8 @@ def overlaid(arms: Mapping[str, Sequence[Rounds]]) -> Figure:
     return against_spend("Accuracy against spend", caption, series, unit)
 
 
-def _curve(runs: Sequence[Sequence[Point]]) -> list[Point]:
+def mean_curve(runs: Sequence[Sequence[Point]]) -> list[Point]:
+    """The mean over runs, round by round, with its 95% interval (Student's t); a run that is alone is as it is."""
     return list(runs[0]) if len(runs) == 1 else [_mean(points) for points in zip(*runs, strict=False)]
 
 

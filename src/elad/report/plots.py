@@ -122,3 +122,15 @@ _LOOKS = {
     },
     "legend": {"labelColor": _INK, "labelFontSize": 12},
 }
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3d3d3d", "#8f8f8f")
+"""The light page's (Okabe and Ito, but for the last two), for drawings that stand alone."""
+
+
+def standalone(svg: str) -> str:
+    """A drawing as a file of its own, with the colours that a page would give it."""
+    named = {f"--c{i}": colour for i, colour in enumerate(_COLOURS, start=1)}
+    named |= {"--ink": "#1b1f24", "--line": "#d8dee4", "--paper": "#ffffff"}
+    begins = svg.index(">") + 1
+    style = ";".join(f"{name}:{value}" for name, value in named.items())
+    return f"{svg[:begins]}<style>svg{{background:#ffffff;{style}}}</style>{svg[begins:]}\n"

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Literal
 
 from elad.answers import same_answer, votes
-from elad.records import Attempt
+from elad.records import Attempt, SpanEvidence
 
 Intra = Literal["removal", "rebuild", "entropy"]
 
@@ -18,6 +18,16 @@ Intra = Literal["removal", "rebuild", "entropy"]
 def answer_entropy(attempt: Attempt) -> float:
     """Mean predictive entropy of the answer's tokens, in nats; infinite without an answer."""
     return attempt.evidence.answer.entropy if attempt.evidence.answer else math.inf
+
+
+def answer_margin(attempt: Attempt) -> float:
+    """One minus the smallest lead, in probability, of a token of the answer (0 to 1); infinite without an answer."""
+    return 1 - attempt.evidence.answer.margin if attempt.evidence.answer else math.inf
+
+
+def least_confidence(attempt: Attempt) -> float:
+    """One minus the probability of the answer's tokens together (0 to 1); infinite without an answer."""
+    return 1 - math.exp(attempt.evidence.answer.logprob) if attempt.evidence.answer else math.inf
 
 
 def step_entropy_mean(attempt: Attempt) -> float:
@@ -28,6 +38,19 @@ def step_entropy_mean(attempt: Attempt) -> float:
 def step_entropy_max(attempt: Attempt) -> float:
     """The largest of the steps' mean predictive entropies, in nats."""
     return max(_step_entropies(attempt))
+
+
+def explanation_length(attempt: Attempt) -> float:
+    """How many tokens its steps and its answer have; infinite without an answer."""
+    return sum(span.tokens for span in _written(attempt)) if attempt.evidence.answer else math.inf
+
+
+def token_doubt(attempt: Attempt) -> float:
+    """One minus the geometric mean of the probabilities of its tokens (0 to 1); 1 without an answer."""
+    if not attempt.evidence.answer:
+        return 1.0
+    written = _written(attempt)
+    return 1 - math.exp(sum(span.logprob for span in written) / sum(span.tokens for span in written))
 
 
 def self_consistency(attempt: Attempt) -> float | None:
@@ -73,8 +96,11 @@ def intra(attempt: Attempt, variant: Intra, over: Literal["mean", "max"] = "mean
 
 SCORES: dict[str, Callable[[Attempt], float | None]] = {
     "answer entropy": answer_entropy,
+    "margin": answer_margin,
+    "least confidence": least_confidence,
     "step entropy, mean": step_entropy_mean,
     "step entropy, max": step_entropy_max,
+    "length": explanation_length,
     "self-consistency": self_consistency,
     "inter": inter,
     "intra removal": lambda attempt: intra(attempt, "removal"),
@@ -86,6 +112,11 @@ SCORES: dict[str, Callable[[Attempt], float | None]] = {
 def _step_entropies(attempt: Attempt) -> Sequence[float]:
     entropies = [step.entropy for step in attempt.evidence.steps]
     return entropies if entropies and attempt.explanation.answer is not None else [math.inf]
+
+
+def _written(attempt: Attempt) -> Sequence[SpanEvidence]:
+    evidence = attempt.evidence
+    return (*evidence.steps, evidence.answer) if evidence.answer else evidence.steps
 
 
 def _votes(attempt: Attempt) -> Sequence[int]:

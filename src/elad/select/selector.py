@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from heapq import nsmallest
 from typing import ClassVar
 
+from elad.errors import InputError
 from elad.records import Attempt, Needs, Part
 from elad.text import digest
 
@@ -21,10 +22,24 @@ class Selector(Part):
         return Needs()
 
     @abstractmethod
-    def score(self, attempt: Attempt) -> float:
-        """How much the attempt is worth paying for; the highest are chosen."""
+    def score(self, attempt: Attempt) -> float | None:
+        """How much the attempt is worth paying for; the highest are chosen. None where no one attempt tells that."""
+
+    def rank(self, attempt: Attempt, seed: str) -> tuple[float, str, str]:
+        """By what it is sorted, the best first: its score, then its lot; its id stands last.
+
+        Raises InputError where it has no score.
+        """
+        id, score = attempt.question.id, self.score(attempt)
+        if score is None:
+            raise InputError(f"select: `{self.kind}` has no score of question {id!r} to rank it by")
+        return -score, lot(seed, id), id
 
     def choose(self, attempts: Iterable[Attempt], count: int, seed: str) -> list[str]:
         """The ids of the `count` attempts that score highest (all, if there are fewer); the seed breaks ties."""
-        ranked = ((-self.score(a), digest(f"{seed}/{a.question.id}"), a.question.id) for a in attempts)
-        return [id for _, _, id in nsmallest(count, ranked)]
+        return [id for *_, id in nsmallest(count, (self.rank(attempt, seed) for attempt in attempts))]
+
+
+def lot(seed: str, id: str) -> str:
+    """What decides between questions that are worth the same, in whatever order they come."""
+    return digest(f"{seed}/{id}")

@@ -1,0 +1,58 @@
+"""A run as a study reads it: round by round what it had spent, how accurate it was, and how well each score told."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from elad.answers import same_answer
+from elad.evaluate import auroc
+from elad.ledger import Ledger
+from elad.records import Attempt
+from elad.report import stored_recipe, summary
+from elad.select import SCORES
+from elad.study.compare import Curve
+
+UNITS = ("output_tokens", "tokens", "annotations", "money")
+"""In what spend is told; money where the run has a price."""
+
+
+def curve_of(told: list[dict[str, Any]], unit: str) -> Curve:
+    """A run's rounds, as `points` tells them, as a curve against one unit."""
+    spend = tuple(float(round[unit]) for round in told)
+    return Curve(spend, tuple(round["right"] / round["total"] for round in told))
+
+
+def points(ledger: Ledger) -> list[dict[str, Any]]:
+    """The rounds of a run that were evaluated, the first of them what was there before any."""
+    recipe, annotations = stored_recipe(ledger), 0
+    told = []
+    for round in summary(ledger)["rounds"]:
+        annotations += round["accepted"]["total"]
+        spent, overall = round["spent"], round["accuracy"]["overall"]
+        told.append(
+            {
+                "round": round["round"],
+                "right": overall["right"],
+                "total": overall["total"],
+                "annotations": annotations,
+                **{unit: spent[unit] for unit in UNITS if unit in spent},
+                "accepted": round["accepted"]["share"],
+                "auroc": telling(ledger.attempts(round["round"]), {recipe.select.kind: recipe.select.score, **SCORES}),
+            }
+        )
+    return told
+
+
+def telling(attempts: Iterable[Attempt], scores: Any) -> dict[str, float]:
+    """For every score, the area under the ROC curve for "the student's answer is wrong", over all candidates.
+
+    Of a pool whose answers are known, as a study's is; no selection narrows it, unlike what is paid for. A score
+    without evidence, and a round in which all or none are wrong, has none.
+    """
+    known = [attempt for attempt in attempts if attempt.question.answer is not None]
+    wrong = [not same_answer(a.explanation.answer, a.question.answer, a.question) for a in known]
+    areas = {}
+    for name, score in scores.items():
+        values = [value for attempt in known if (value := score(attempt)) is not None]
+        if len(values) == len(known) and (area := auroc(values, wrong)) is not None:
+            areas[name] = round(area, 4)
+    return areas

@@ -1,0 +1,120 @@
+"""A study: arms, each a recipe with other parts, run over the same seeds, one after the other or some at a time.
+
+name: arithmetic
+recipe: studies/arithmetic-base.yaml
+seeds: [0, 1, 2, 3, 4]
+against: random
+arms:
+  random: {select.kind: random}
+  elad: {select.kind: egss}
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from elad.errors import InputError
+from elad.progress import heed, say
+from elad.recipe import load_recipe
+from elad.records import Record
+
+
+class Study(Record):
+    """What is compared. `arms`: overrides of the recipe by the arms' names, each as `elad run` takes them.
+
+    `against`: the arm that the others are held against. `ceiling`: the arm whose last accuracy is the whole pool's, of
+    which `share` is to be reached. Seeds pair the arms: pool, held-out questions, first student and the first round's
+    draw are the same.
+    """
+
+    name: str = Field(pattern=r"^\w[\w.-]*$")
+    recipe: Path
+    seeds: tuple[int, ...] = Field(min_length=1)
+    arms: dict[str, dict[str, Any]] = Field(min_length=1)
+    against: str
+    ceiling: str
+    share: float = Field(0.95, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _names_its_arms(self) -> Self:
+        for role in ("against", "ceiling"):
+            if getattr(self, role) not in self.arms:
+                raise ValueError(
+                    f"{role} is {getattr(self, role)!r}, which is no arm; there are {', '.join(self.arms)}"
+                )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed stands twice")
+        return self
+
+
+class Arm(NamedTuple):
+    """A run of a study: an arm with a seed, its folder, and what is put over the recipe."""
+
+    name: str
+    seed: int
+    folder: Path
+    overrides: tuple[str, ...]
+
+
+def load_study(path: Path) -> Study:
+    """Read a study, and every arm's recipe. Raises InputError with what is wrong."""
+    try:
+        study = Study.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}. Expected a study in YAML.") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: {where and where + ': '}{first['msg']}") from error
+    for arm in runs_of(study, Path()):
+        try:
+            load_recipe(study.recipe, arm.overrides)
+        except InputError as error:
+            raise InputError(f"{path}: arms.{arm.name}: {error}") from error
+    return study
+
+
+def runs_of(study: Study, under: Path) -> Iterator[Arm]:
+    """Its runs, seed by seed, so that what is there at any time is paired."""
+    for seed in study.seeds:
+        for name, changes in study.arms.items():
+            overrides = tuple(f"{key}={_written(value)}" for key, value in changes.items())
+            yield Arm(name, seed, under / study.name / name / str(seed), (f"seed={seed}", *overrides))
+
+
+def run_study(study: Study, under: Path, jobs: int = 1) -> dict[Arm, str]:
+    """Run what is not finished, `jobs` runs at a time; returns why those failed that did, by their arms.
+
+    Each run is a process of its own on one core, so that its sums, and so its student, are the same whatever runs
+    beside it. What one costs does not end the others.
+    """
+    arms, failed = list(runs_of(study, under)), dict[Arm, str]()
+    with ThreadPoolExecutor(jobs) as pool:
+        for number, (arm, why) in enumerate(pool.map(lambda arm: (arm, _run(study.recipe, arm)), arms), start=1):
+            heed()
+            say(f"{number}/{len(arms)} {arm.name}, seed {arm.seed}: {why or 'done'}")
+            if why:
+                failed[arm] = why
+    return failed
+
+
+def _run(recipe: Path, arm: Arm) -> str | None:
+    command = [sys.executable, "-m", "elad", "run", str(recipe), "--run", str(arm.folder), *arm.overrides]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"])[-1]
+
+
+def _written(value: Any) -> str:
+    """A value as an override says it."""
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("...\n").strip()

@@ -1,0 +1,128 @@
+"""Studies: what is compared, by hand, and a small one from its file to its results."""
+
+import json
+import math
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import yaml
+
+from elad.errors import InputError
+from elad.recipe import Recipe
+from elad.study import Curve, curve_of, gain_at, load_study, results, run_study, spend_ratio
+from elad.study.plot import plotted
+from elad.study.study import runs_of
+
+
+def test_a_curve_is_read_between_its_rounds() -> None:
+    curve = Curve((0, 100, 300), (0.5, 0.7, 0.6))
+    assert [curve.at(spend) for spend in (0, 50, 200, 900)] == pytest.approx([0.5, 0.6, 0.65, 0.6])
+    assert [curve.reaches(a) for a in (0.4, 0.5, 0.6, 0.7)] == pytest.approx([0, 0, 50, 100])
+    assert curve.reaches(0.71) == math.inf
+    assert Curve((0, 10, 20, 30), (0.5, 0.4, 0.5, 0.9)).reaches(0.6) == pytest.approx(22.5), "the best so far counts"
+
+
+def test_pairs_are_compared_seed_by_seed() -> None:
+    # the seeds differ by far more than the arms: only what is paired can tell these apart
+    pairs = [
+        (Curve((0, 100), (b, b + 0.30 + e)), Curve((0, 100), (b, b + 0.20)))
+        for b, e in ((0, 0.01), (0.5, 0), (0.2, -0.01))
+    ]
+    gain = gain_at(pairs, 100)
+    assert (gain.value, gain.low, gain.high) == pytest.approx((0.10, 0.09, 0.11))
+    assert gain_at(pairs, 0)[:3] == (0, 0, 0)
+
+
+def test_spend_to_reach_is_a_ratio_of_means() -> None:
+    quick, slow = Curve((0, 100), (0.5, 0.9)), Curve((0, 100), (0.5, 0.7))
+    ratio = spend_ratio([(quick, slow), (quick, slow)], 0.6)
+    assert tuple(ratio) == pytest.approx((0.5, 0.5, 0.5, 2))
+    # what the other never reaches takes at least all that it spent; what the arm never reaches takes for ever
+    assert spend_ratio([(quick, slow)], 0.8).value == pytest.approx(0.75)
+    assert spend_ratio([(slow, quick)], 0.8).value == math.inf
+
+
+def test_an_interval_is_wide_where_seeds_differ_and_always_the_same() -> None:
+    pairs = [(Curve((0, 100), (0.5, 0.6 + 0.05 * n)), Curve((0, 100), (0.5, 0.6))) for n in range(5)]
+    gain = gain_at(pairs, 100)
+    assert gain.value == pytest.approx(0.1)
+    assert 0.0 < gain.low < 0.06 < 0.14 < gain.high < 0.2
+    assert gain == gain_at(pairs, 100)
+
+
+@pytest.fixture
+def file(recipe: Recipe, tmp_path: Path) -> Path:
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(recipe.resolved()))
+    path = tmp_path / "study.yaml"
+    told = {
+        "name": "small",
+        "recipe": str(tmp_path / "base.yaml"),
+        "seeds": [0, 1],
+        "against": "random",
+        "ceiling": "random",
+        "share": 0.5,
+        "arms": {"random": {"select.kind": "random"}, "entropy": {"select": {"kind": "entropy"}, "rounds.batch": 2}},
+    }
+    path.write_text(yaml.safe_dump(told, sort_keys=False))
+    return path
+
+
+def test_seeds_are_run_together_so_that_what_is_there_is_paired(file: Path, tmp_path: Path) -> None:
+    arms = list(runs_of(load_study(file), tmp_path))
+    assert [(arm.name, arm.seed) for arm in arms] == [("random", 0), ("entropy", 0), ("random", 1), ("entropy", 1)]
+    assert arms[1].overrides == ("seed=0", "select={kind: entropy}", "rounds.batch=2")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"against": "nobody"}, "nobody"),
+        ({"seeds": [1, 1]}, "twice"),
+        ({"arms": {"random": {"select.kind": "rndom"}}}, "arms.random"),
+        ({"recipe": "/nowhere.yaml"}, "can't be read"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_what_is_wrong_with_a_study_is_said(file: Path, change: dict[str, object], word: str) -> None:
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **change}))
+    with pytest.raises(InputError, match=word):
+        load_study(file)
+
+
+@pytest.mark.slow
+def test_a_study_from_its_file_to_its_results(file: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "elad", "study", str(file), "--under", str(tmp_path / "runs"), "--jobs", "2"]
+    first = subprocess.run([*command, "--to", str(tmp_path / "told.json")], capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert ET.fromstring((tmp_path / "told.svg").read_text()).tag.endswith("svg")
+    assert {name: list(arm["curves"]) for name, arm in told["arms"].items()} == {
+        "random": ["0", "1"],
+        "entropy": ["0", "1"],
+    }
+    run = told["arms"]["entropy"]["curves"]["1"]
+    assert [round["annotations"] for round in run] == [0, 2, 4, 6]
+    assert told["arms"]["random"]["gain_over_random"]["output_tokens"][-1]["value"] == 0
+    assert told["arms"]["random"]["spend_ratio_to_random"]["annotations"]["value"] in (None, 0, 1)
+    again = subprocess.run([*command, "--to", str(tmp_path / "again.json")], capture_output=True, text=True)
+    assert again.returncode == 0
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "told.json").read_bytes()
+
+
+def test_a_run_that_fails_does_not_end_the_others(file: Path, tmp_path: Path) -> None:
+    study = load_study(file)
+    runs = tmp_path / "runs"
+    (runs / "small" / "random").mkdir(parents=True)
+    (runs / "small" / "random" / "0").write_text("a file where a run should be")
+    study = study.model_copy(update={"seeds": (0,)})
+    failed = run_study(study, runs)
+    assert [(arm.name, "is a file" in why) for arm, why in failed.items()] == [("random", True)]
+    told = results(study, runs)
+    assert list(told["arms"]) == ["entropy"]
+    assert told["target"] is None
+    assert "spend_ratio_to_random" not in told["arms"]["entropy"]
+    assert curve_of(told["arms"]["entropy"]["curves"]["0"], "annotations").spend == (0, 2, 4, 6)
+    assert "<svg" in plotted(told)
