@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from elad.folder import stopped
 from elad.ledger import FILE, Ledger
 from elad.machine import versions
 from elad.study.compare import Curve, Estimate, Pairs, gain_at, spend_ratio
@@ -17,7 +18,7 @@ Runs = Mapping[str, Mapping[int, list[dict[str, Any]]]]
 
 
 def results(study: Study, under: Path) -> dict[str, Any]:
-    """The study's results file, of the runs that are there."""
+    """The study's results file, of the runs that are finished."""
     runs = _read(study, under)
     ceiling = [run[-1]["right"] / run[-1]["total"] for run in runs.get(study.ceiling, {}).values()]
     target = study.share * fmean(ceiling) if ceiling else None
@@ -34,8 +35,8 @@ def _read(study: Study, under: Path) -> Runs:
     for arm in runs_of(study, under):
         if (arm.folder / FILE).exists():
             with Ledger(arm.folder, read_only=True) as ledger:
-                if told := points(ledger):
-                    runs.setdefault(arm.name, {})[arm.seed] = told
+                if stopped(ledger):
+                    runs.setdefault(arm.name, {})[arm.seed] = points(ledger)
     return runs
 
 
