@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores evidence training annotate revision page screenshots students study runs clean
+.PHONY: demo test lint fast slow tiny scores evidence training annotate revision certificate page screenshots students study runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -65,6 +65,10 @@ screenshots: $(VENV)/.dev demo
 # what a revision costs beside a fresh rationale: benchmarks/results/revision.json
 revision: $(VENV)/.user
 	$(BIN)/python benchmarks/revision.py
+
+# how often a certificate is wrong, and how many audits it takes: studies/results/certificate.json
+certificate: $(VENV)/.user
+	PYTHONPATH=. $(BIN)/python benchmarks/certificate.py
 
 # the runs that the README quotes: benchmarks/results/demo.json and prontoqa.json
 runs: $(VENV)/.user
