@@ -2,8 +2,11 @@
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -126,3 +129,23 @@ def test_a_run_that_fails_does_not_end_the_others(file: Path, tmp_path: Path) ->
     assert "spend_ratio_to_random" not in told["arms"]["entropy"]
     assert curve_of(told["arms"]["entropy"]["curves"]["0"], "annotations").spend == (0, 2, 4, 6)
     assert "<svg" in plotted(told)
+
+
+@pytest.mark.slow
+def test_ctrl_c_begins_no_other_run(file: Path, tmp_path: Path) -> None:
+    arms = {"random": {"select.kind": "random", "teacher.latency": 30}, "entropy": {"select.kind": "entropy"}}
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "arms": arms}, sort_keys=False))
+    command = [sys.executable, "-m", "elad", "study", str(file), "--under", str(tmp_path / "runs")]
+    to = ["--to", str(tmp_path / "told.json")]
+    process = subprocess.Popen([*command, *to], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    first = tmp_path / "runs" / "small" / "random" / "0" / "recipe.yaml"
+    for _ in range(600):
+        if first.exists():
+            break
+        time.sleep(0.1)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all that run in it
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert [folder.name for folder in (tmp_path / "runs" / "small").iterdir()] == ["random"]

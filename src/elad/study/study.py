@@ -98,16 +98,19 @@ def run_study(study: Study, under: Path, jobs: int = 1) -> dict[Arm, str]:
     beside it. What one costs does not end the others.
     """
     arms, failed = list(runs_of(study, under)), dict[Arm, str]()
-    with ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs)
+    try:
         for number, (arm, why) in enumerate(pool.map(lambda arm: (arm, _run(study.recipe, arm)), arms), start=1):
-            heed()
             say(f"{number}/{len(arms)} {arm.name}, seed {arm.seed}: {why or 'done'}")
             if why:
                 failed[arm] = why
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C no other run begins
     return failed
 
 
 def _run(recipe: Path, arm: Arm) -> str | None:
+    heed()
     command = [sys.executable, "-m", "elad", "run", str(recipe), "--run", str(arm.folder), *arm.overrides]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     if done.returncode == 0:
