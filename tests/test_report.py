@@ -215,7 +215,7 @@ def test_what_a_run_is_doing_is_known_while_it_runs_and_once_it_was_killed(recip
 
 def test_a_report_takes_the_place_of_nothing_but_a_report(run: Path, tmp_path: Path) -> None:
     ledger = (run / "ledger.sqlite").read_bytes()
-    (tmp_path / "mine.html").write_text("<html>mine</html>")
+    (tmp_path / "mine.html").write_text("<!doctype html><p>mine")
     (tmp_path / "empty.html").touch()
     (tmp_path / "link.html").symlink_to(tmp_path / "linked.html")
     for wrong in (run / "ledger.sqlite", tmp_path / "mine.html", tmp_path, Path("/dev/null"), Path("")):

@@ -24,7 +24,9 @@ FILE = "report.html"
 SCRIPTS = ("text.js", "diff.js", "keys.js", "list.js", "item.js", "explanations.js")
 """What shows the explanations, in the order in which it is read."""
 
-_BEGINS = b"<!doctype html>"
+_BEGINS = b"<!doctype html><!-- made by elad -->"
+"""How every report begins, and so by what one is known."""
+
 _MOST = 24 * 10**6
 """Bytes of explanations in a file; a browser opens it at once, and it can be sent about."""
 
@@ -99,7 +101,10 @@ def report(ledger: Ledger) -> str:
 
 
 def write_report(ledger: Ledger, to: Path | None = None) -> Path:
-    """Write it, into the run's folder unless told otherwise. Raises InputError where something else lies there."""
+    """Write it, into the run's folder unless told otherwise.
+
+    Raises InputError where something else lies there, StorageError where it can't be written.
+    """
     file = to or ledger.folder / FILE
     try:
         place = file.resolve()  # what a link leads to is replaced, and not the link
