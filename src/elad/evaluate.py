@@ -118,7 +118,7 @@ def aurocs(attempts: Iterable[Attempt], annotations: Sequence[Annotation], selec
     judged = [attempt for attempt in attempts if attempt.question.id in flawed]
     marks = [flawed[attempt.question.id] for attempt in judged]
     areas = {}
-    for name, score in {**SCORES, selector.kind: selector.score}.items():
+    for name, score in {**SCORES, **selector.scores}.items():
         values = [value for attempt in judged if (value := score(attempt)) is not None]
         if len(values) == len(judged) and (area := auroc(values, marks)) is not None:
             areas[name] = area

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elad.ahead import asking, sure_to_be_asked
-from elad.annotate import Bought
+from elad.annotate import Bought, judged
 from elad.evaluate import Revisited, Scores, aurocs, evaluate, revisit
 from elad.folder import Trained, claim, hold_to_origin, sound_student, stopped, student_folder
 from elad.keep import Kept
@@ -22,7 +22,7 @@ from elad.prices import of_run
 from elad.progress import counter, heard_by, say
 from elad.recipe import Recipe
 from elad.records import Attempt, Question, Record
-from elad.select import Choice
+from elad.select import Choice, Selector
 from elad.student import Student
 from elad.sufficiency import Round, Sufficiency
 from elad.teacher import Desk
@@ -41,9 +41,10 @@ class Attempted(Record):
 
 
 class Chosen(NamedTuple):
-    """A round's questions, with what the student wrote of them: what it came from, and the attempts in their order."""
+    """A round's questions, with what the student wrote of them: where from, who chose, and the attempts."""
 
     attempted: Attempted
+    selector: Selector
     choice: Choice
     attempts: list[Attempt]
 
@@ -100,16 +101,16 @@ def choose(run: Run, number: int) -> Chosen:
     recipe, ledger = run.recipe, run.ledger
     attempts, seed = ledger.attempts(number), _seed(recipe, number)
     attempted = ledger.trace(number, "attempt", Attempted, lambda: _attempt(run, attempts, seed))
-    size = recipe.rounds
+    size, selector = recipe.rounds, recipe.select.informed(judged(ledger, number))
     choice = ledger.trace(
         number,
         "select",
         Choice,
-        lambda: Choice.of(recipe.select, attempts, size.audited, size.batch, seed),
+        lambda: Choice.of(selector, attempts, size.audited, size.batch, seed),
         _are_selected,
     )
     paid_for = {*choice.audited, *choice.selected}
-    return Chosen(attempted, choice, [attempt for attempt in attempts if attempt.question.id in paid_for])
+    return Chosen(attempted, selector, choice, [attempt for attempt in attempts if attempt.question.id in paid_for])
 
 
 def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
@@ -120,7 +121,7 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     say(f"round {number}")
 
     attempts = ledger.attempts(number)
-    attempted, choice, chosen = choose(run, number)
+    attempted, selector, choice, chosen = choose(run, number)
     bought = trace(
         "annotate",
         Bought,
@@ -145,7 +146,7 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     taught = [annotation for each in (*earlier, round) for annotation in each.kept]
     trace("revisit", Revisited, lambda: revisit(student, taught, str(recipe.seed)))
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
-    say(_news(bought, after, aurocs(attempts, bought.annotations, recipe.select)))
+    say(_news(bought, after, aurocs(attempts, bought.annotations, selector)))
     return round._replace(after=after)
 
 

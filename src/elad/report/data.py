@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from elad.annotate import Bought
+from elad.annotate import Bought, judged
 from elad.budget import Price, Usage
 from elad.errors import RunFolderError
 from elad.evaluate import Revisited, Score, Scores, Tally, aurocs
@@ -96,7 +96,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "agreement": told_exactly(audited([bought])),
         "remembered": _wilson(revisited.answers if revisited else Score(right=0, total=0)),
         "gain": gain and {"points": gain[0], "interval": gain[1:]},
-        "aurocs": aurocs(attempts, bought.annotations, recipe.select),
+        "aurocs": aurocs(attempts, bought.annotations, recipe.select.informed(judged(ledger, number))),
     }
 
 

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from elad.annotate import Bought
+from elad.annotate import Bought, judged
 from elad.budget import Price, Usage
 from elad.evaluate import Revisited
 from elad.keep import Kept
@@ -27,7 +27,7 @@ from elad.ledger import Ledger
 from elad.prices import in_force
 from elad.recipe import Recipe
 from elad.records import Annotation, Attempt, Explanation, SpanEvidence, State
-from elad.select import Choice
+from elad.select import Choice, Selector
 from elad.select.scores import step_entropy_mean
 from elad.teacher.from_ledger import FromLedger
 
@@ -56,10 +56,11 @@ def explanations(ledger: Ledger, recipe: Recipe, number: int) -> list[Item]:
     kept = ledger.traced(number, "keep", Kept)
     costs, price = _costs(ledger, number), in_force(ledger)
     fates = _fates(ledger, number, paid.attempts)
+    selector = recipe.select.informed(judged(ledger, number))
     return [
         {
             **verdict,
-            **_attempted(paid.attempts[verdict["id"]], recipe),
+            **_attempted(paid.attempts[verdict["id"]], selector),
             "audit": verdict["id"] in paid.audited,
             "kept": kept is None or annotation is None or verdict["id"] in kept.ids,
             "target": annotation and _target(annotation),
@@ -110,13 +111,13 @@ def _verdict(annotation: Annotation) -> Item:
     return {"verdict": words[flaw is not None], "flaw": flaw, "place": place, "why": verdict.why, "of": verdict.of}
 
 
-def _attempted(attempt: Attempt, recipe: Recipe) -> Item:
+def _attempted(attempt: Attempt, selector: Selector) -> Item:
     question, said, evidence = attempt.question, attempt.explanation, attempt.evidence
     return {
         "choices": question.choices,
         "domain": question.domain,
         "doubt": _number(step_entropy_mean(attempt)),
-        "score": _number(recipe.select.score(attempt)),
+        "score": _number(selector.score(attempt)),
         "student": {
             "steps": said.steps,
             "answer": said.answer,

@@ -9,7 +9,7 @@ who clusters it.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import nsmallest
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny
 
@@ -20,16 +20,29 @@ from elad.select.egss import Egss
 from elad.select.embeddings import embedding, stacked
 from elad.select.entropy import Entropy
 from elad.select.k_centre import farthest_first
+from elad.select.learned import Learned
 from elad.select.least_confidence import LeastConfidence
 from elad.select.longest import Longest
 from elad.select.margin import Margin
 from elad.select.oracle import Oracle
 from elad.select.random import Random
-from elad.select.selector import Selector
+from elad.select.selector import Judged, Selector
 from elad.select.self_consistency import SelfConsistency
 from elad.select.step_entropy import StepEntropy
 
-Scorer = Random | Entropy | Margin | LeastConfidence | StepEntropy | SelfConsistency | Egss | Badge | Longest | Oracle
+Scorer = (
+    Random
+    | Entropy
+    | Margin
+    | LeastConfidence
+    | StepEntropy
+    | SelfConsistency
+    | Egss
+    | Learned
+    | Badge
+    | Longest
+    | Oracle
+)
 """The selectors that score every attempt on its own."""
 
 
@@ -55,6 +68,10 @@ class Diverse(Selector):
     def ready(self) -> None:
         """Whether `of` can do its work."""
         self.of.ready()
+
+    def informed(self, judged: Iterable[Judged]) -> Self:
+        """With `of` informed."""
+        return self.model_copy(update={"of": self.of.informed(judged)})
 
     def score(self, attempt: Attempt) -> float | None:
         """That of `of`."""

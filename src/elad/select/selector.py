@@ -1,13 +1,26 @@
 """What every selector does: rank attempts by a score and take the top."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from heapq import nsmallest
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, Self
 
 from elad.errors import InputError
-from elad.records import Attempt, Needs, Part
+from elad.records import Attempt, Needs, Part, Verdict
 from elad.text import digest
+
+
+class Judged(NamedTuple):
+    """An attempt, the teacher's verdict on it, and whether it was audited."""
+
+    attempt: Attempt
+    verdict: Verdict
+    audit: bool
+
+    @property
+    def flawed(self) -> bool:
+        """Whether the teacher found a flaw."""
+        return self.verdict.first_flaw is not None
 
 
 class Selector(Part):
@@ -21,9 +34,18 @@ class Selector(Part):
         """The evidence that it reads beyond what every attempt has."""
         return Needs()
 
+    def informed(self, judged: Iterable[Judged]) -> Self:
+        """The selector once the teacher has judged so much in earlier rounds: itself, unless it learns of verdicts."""
+        return self
+
     @abstractmethod
     def score(self, attempt: Attempt) -> float | None:
         """How much the attempt is worth paying for; the highest are chosen. None where no one attempt tells that."""
+
+    @property
+    def scores(self) -> Mapping[str, Callable[[Attempt], float | None]]:
+        """What a report holds against the teacher's verdicts, by the names that it prints."""
+        return {self.kind: self.score}
 
     def rank(self, attempt: Attempt, seed: str) -> tuple[float, str, str]:
         """By what it is sorted, the best first: its score, then its lot; its id stands last.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from elad.annotate import judged
 from elad.answers import same_answer
 from elad.evaluate import auroc
 from elad.ledger import Ledger
@@ -27,16 +28,17 @@ def points(ledger: Ledger) -> list[dict[str, Any]]:
     told = []
     for round in summary(ledger)["rounds"]:
         annotations += round["accepted"]["total"]
-        spent, overall = round["spent"], round["accuracy"]["overall"]
+        number, spent, overall = round["round"], round["spent"], round["accuracy"]["overall"]
+        selector = recipe.select.informed(judged(ledger, number))
         told.append(
             {
-                "round": round["round"],
+                "round": number,
                 "right": overall["right"],
                 "total": overall["total"],
                 "annotations": annotations,
                 **{unit: spent[unit] for unit in UNITS if unit in spent},
                 "accepted": round["accepted"]["share"],
-                "auroc": telling(ledger.attempts(round["round"]), {recipe.select.kind: recipe.select.score, **SCORES}),
+                "auroc": telling(ledger.attempts(number), {**SCORES, **selector.scores}),
             }
         )
     return told
