@@ -9,17 +9,23 @@ from elad.annotate import Bought
 from elad.evaluate import Score
 from elad.sufficiency.rule import Round, Rule
 
+_ERROR = 0.05
+"""In how many runs at most a bound is too high at any of their looks."""
+
 
 class Agreement(Rule):
-    """The lower end of the exact 95% interval (Clopper-Pearson) of the agreement with the teacher reaches `target`.
+    """A lower bound of the agreement with the teacher reaches `target`: exact, and valid however many rounds there are.
 
     It is counted over the audit: the questions of the last `window` rounds' batches that were drawn uniformly from
-    the remaining pool, whatever the selector wanted. So the teacher's verdicts on them estimate without bias how
-    often the student that wrote those explanations is right from the first step to the answer, on what is left in the
-    pool and the teacher could judge. A window of more than one round counts earlier, usually poorer, students too.
+    the remaining pool, whatever the selector wanted. So the teacher's verdicts on them tell how often the student that
+    wrote those explanations is right from the first step to the answer, on what is left in the pool and the teacher
+    could judge.
 
-    The interval is that of a single look, and the rule looks after every round: over many rounds it stops by luck
-    more often than in 1 of 40 runs.
+    There is a look a round: that of round r is the exact one-sided bound (Clopper and Pearson 1934) at error
+    0.05 / (r (r + 1)), and these sum to 0.05. So in at most 5% of runs it stops before the student is so good.
+
+    A window of more than one round counts earlier students too. What is bounded is then the share of the best of them:
+    the last one's, where students do not get worse.
     """
 
     kind: Literal["agreement"] = "agreement"
@@ -27,27 +33,35 @@ class Agreement(Rule):
     window: int = Field(1, gt=0)
 
     def out_of_reach(self, audited: int) -> str | None:
-        """With too few audited, not even a clean sheet brings the interval's lower end to the target."""
+        """With too few audited, not even a clean sheet brings the bound to the target.
+
+        It can rise no higher than in the first round that has a whole window behind it: later errors are smaller.
+        """
         seen = audited * self.window
-        best = exact_interval(Score(right=seen, total=seen))[0]
+        best = least(Score(right=seen, total=seen), self.window)
         if best >= self.target:
             return None
         return (
             f"agreement can't reach {self.target:.0%}: of {seen} audited explanations ({audited} a round, window "
-            f"{self.window}) all may hold and the interval still begins at {best:.1%}; raise rounds.batch, "
-            "rounds.audit or the window"
+            f"{self.window}) all may hold and no more than {best:.1%} is certain; raise rounds.batch, rounds.audit or "
+            "the window"
         )
 
     def reason(self, rounds: Sequence[Round]) -> str | None:
-        """The agreement, with its interval."""
+        """The agreement, with its bound."""
         score = audited([round.bought for round in rounds[-self.window :]])
-        low, high = exact_interval(score)
+        low = least(score, rounds[-1].number)
         if low < self.target:
             return None
         return (
-            f"agreement: {score.right} of {score.total} audited {_judged(rounds)} hold "
-            f"(95% interval {low:.1%} to {high:.1%}, target {self.target:.0%})"
+            f"agreement: {score.right} of {score.total} audited {_judged(rounds)} hold, so at least {low:.1%} do "
+            f"(95% confidence over all rounds, target {self.target:.0%})"
         )
+
+
+def least(score: Score, round: int) -> float:
+    """The exact lower bound of a share at the look of a round; with others', wrong in at most 5% of runs."""
+    return exact_interval(score, 1 - 2 * _ERROR / (round * (round + 1)))[0]
 
 
 def audited(batches: Sequence[Bought]) -> Score:
