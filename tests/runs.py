@@ -1,9 +1,12 @@
 """Runs that take a second, for tests of what surrounds them."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from elad.errors import Interrupted
+from elad.evaluate import Scores, evaluate
 from elad.ledger import FILE
 from elad.recipe import Recipe
 
@@ -34,3 +37,17 @@ def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
         return {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
     finally:
         db.close()
+
+
+def interrupted_at(number: int) -> Callable[..., Scores]:
+    """An evaluation that is interrupted when it is done for the nth time: that of the start is the first."""
+    done = 0
+
+    def evaluated(*args: Any) -> Scores:
+        nonlocal done
+        done += 1
+        if done == number:
+            raise Interrupted
+        return evaluate(*args)
+
+    return evaluated

@@ -5,7 +5,6 @@ import pickle
 import shutil
 import socket
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from elad.annotate import Bought
 from elad.budget import Usage
 from elad.errors import InputError, Interrupted, RunFolderError
-from elad.evaluate import Scores, evaluate
+from elad.evaluate import Scores
 from elad.fit.checkpoint import Checkpoint
 from elad.folder import Trained
 from elad.ledger import Ledger
@@ -25,7 +24,7 @@ from elad.records import Attempt
 from elad.report import annotations, markdown, summary
 from elad.select import Choice, Selector
 from elad.student import Student, tiny, weights_digest
-from tests.runs import contents, small_recipe
+from tests.runs import contents, interrupted_at, small_recipe
 
 
 def run(student: Path, folder: Path, **changes: Any) -> str:
@@ -288,7 +287,7 @@ def test_a_base_that_was_changed_is_refused_before_anything_is_paid(
     base = tmp_path / "base"
     shutil.copytree(minimal_student, base)
     recipe = small_recipe(base, train={"kind": "sft", "lora": {"rank": 2}})
-    monkeypatch.setattr("elad.loop.evaluate", _interrupted_at(2))
+    monkeypatch.setattr("elad.loop.evaluate", interrupted_at(2))
     with pytest.raises(Interrupted):
         distil(recipe, tmp_path / "run")
     monkeypatch.undo()
@@ -298,17 +297,3 @@ def test_a_base_that_was_changed_is_refused_before_anything_is_paid(
     Student.load("tiny").save(base)
     with pytest.raises(InputError, match=r"do not fit beside student\.model"):
         distil(recipe, tmp_path / "run")
-
-
-def _interrupted_at(number: int) -> Callable[..., Scores]:
-    """An evaluation that is interrupted when it is done for the nth time: that of the start is the first."""
-    done = 0
-
-    def evaluated(*args: Any) -> Scores:
-        nonlocal done
-        done += 1
-        if done == number:
-            raise Interrupted
-        return evaluate(*args)
-
-    return evaluated

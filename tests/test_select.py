@@ -12,6 +12,7 @@ from elad.select import (
     Egss,
     Entropy,
     KCentre,
+    Learned,
     LeastConfidence,
     Longest,
     Margin,
@@ -43,7 +44,14 @@ def attempt(
 
 
 DOUBTS: list[Selector] = [Entropy(), Margin(), LeastConfidence(), StepEntropy(), StepEntropy(over="max"), Longest()]
-DOUBTS += [SelfConsistency(), Egss(), Egss(intra="removal"), Egss(intra="rebuild", over="max"), Diverse(among=1)]
+DOUBTS += [
+    SelfConsistency(),
+    Egss(),
+    Egss(intra="removal"),
+    Egss(intra="rebuild", over="max"),
+    Diverse(among=1),
+    Learned(),
+]
 ALL: list[Selector] = [*DOUBTS, Random(), KCentre(), Badge(), Diverse(), Diverse(cover=1)]
 
 
