@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from elad.annotate import Bought
 from elad.budget import Usage
@@ -53,9 +54,9 @@ def made_annotation(number: int, text: str | None = None, domain: str | None = N
     )
 
 
-def made_run(folder: Path, rounds: Sequence[Sequence[Annotation]], unusable: str | None = None) -> Path:
+def made_run(folder: Path, rounds: Sequence[Sequence[Annotation]], unusable: str | None = None, **changes: Any) -> Path:
     """A finished run that bought these annotations, and in each round one question that came to nothing."""
-    recipe = small_recipe(Path("tiny"), select={"kind": "step_entropy"})
+    recipe = small_recipe(Path("tiny"), **{"select": {"kind": "step_entropy"}, **changes})
     with Ledger(folder) as ledger:
         claim(ledger, recipe)
         ledger.trace(0, "evaluate", Scores, lambda: _scores(0))

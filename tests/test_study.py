@@ -67,6 +67,7 @@ def file(recipe: Recipe, tmp_path: Path) -> Path:
         "against": "random",
         "ceiling": "random",
         "share": 0.5,
+        "versus": [["entropy", "random"]],
         "arms": {"random": {"select.kind": "random"}, "entropy": {"select": {"kind": "entropy"}, "rounds.batch": 2}},
     }
     path.write_text(yaml.safe_dump(told, sort_keys=False))
@@ -79,14 +80,27 @@ def test_seeds_are_run_together_so_that_what_is_there_is_paired(file: Path, tmp_
     assert arms[1].overrides == ("seed=0", "select={kind: entropy}", "rounds.batch=2")
 
 
+def test_the_side_is_run_after_the_others_and_changes_none_of_them(file: Path, tmp_path: Path) -> None:
+    before = list(runs_of(load_study(file), tmp_path))
+    side = {"seeds": [1], "arms": {"margin": {"select.kind": "margin"}}}
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "side": side}, sort_keys=False))
+    arms = list(runs_of(load_study(file), tmp_path))
+    assert arms[:4] == before
+    assert [(arm.name, arm.seed, arm.folder) for arm in arms[4:]] == [("margin", 1, tmp_path / "small/margin/1")]
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
         ({"against": "nobody"}, "nobody"),
         ({"seeds": [1, 1]}, "twice"),
-        ({"arms": {"random": {"select.kind": "rndom"}}}, "arms.random"),
+        ({"arms": {"random": {"select.kind": "rndom"}}, "versus": []}, "arms.random"),
         ({"recipe": "/nowhere.yaml"}, "can't be read"),
         ({"colour": 1}, "colour"),
+        ({"side": {"seeds": [2], "arms": {"margin": {}}}}, "side.seeds has 2"),
+        ({"side": {"seeds": [0], "arms": {"random": {}}}}, "random stands in `side` too"),
+        ({"side": {"seeds": [0], "arms": {"margin": {"select.kind": "mrgin"}}}}, "side.arms.margin"),
+        ({"versus": [["entropy", "nobody"]]}, "versus is 'nobody'"),
     ],
 )
 def test_what_is_wrong_with_a_study_is_said(file: Path, change: dict[str, object], word: str) -> None:
@@ -98,7 +112,8 @@ def test_what_is_wrong_with_a_study_is_said(file: Path, change: dict[str, object
 @pytest.mark.slow
 def test_a_study_from_its_file_to_its_results(file: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "elad", "study", str(file), "--under", str(tmp_path / "runs"), "--jobs", "2"]
-    first = subprocess.run([*command, "--to", str(tmp_path / "told.json")], capture_output=True, text=True)
+    to = ["--to", str(tmp_path / "told.json"), "--markdown"]
+    first = subprocess.run([*command, *to], capture_output=True, text=True)
     assert first.returncode == 0, first.stderr
     told = json.loads((tmp_path / "told.json").read_text())
     assert ET.fromstring((tmp_path / "told.svg").read_text()).tag.endswith("svg")
@@ -108,8 +123,10 @@ def test_a_study_from_its_file_to_its_results(file: Path, tmp_path: Path) -> Non
     }
     run = told["arms"]["entropy"]["curves"]["1"]
     assert [round["annotations"] for round in run] == [0, 2, 4, 6]
-    assert told["arms"]["random"]["gain_over_random"]["output_tokens"][-1]["value"] == 0
-    assert told["arms"]["random"]["spend_ratio_to_random"]["annotations"]["value"] in (None, 0, 1)
+    assert told["arms"]["random"]["gain"]["output_tokens"][-1]["value"] == 0
+    assert told["versus"][0]["gain"]["annotations"][-1]["spend"] == 6
+    assert len(told["arms"]["entropy"]["accepted"]) == 3
+    assert "| entropy | 2 |" in first.stdout
     again = subprocess.run([*command, "--to", str(tmp_path / "again.json")], capture_output=True, text=True)
     assert again.returncode == 0
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "told.json").read_bytes()
@@ -126,7 +143,8 @@ def test_a_run_that_fails_does_not_end_the_others(file: Path, tmp_path: Path) ->
     told = results(study, runs)
     assert list(told["arms"]) == ["entropy"]
     assert told["target"] is None
-    assert "spend_ratio_to_random" not in told["arms"]["entropy"]
+    assert "spend_ratio" not in told["arms"]["entropy"]
+    assert told["versus"] == []
     assert curve_of(told["arms"]["entropy"]["curves"]["0"], "annotations").spend == (0, 2, 4, 6)
     assert "<svg" in plotted(told)
 

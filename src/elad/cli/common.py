@@ -62,7 +62,9 @@ def print_table(told: dict[str, Any]) -> None:
 
 def print_columns(header: list[str], rows: list[list[str]]) -> None:
     """Columns that stand under their heads."""
-    drawn = Table(*(escape(visible(cell)) for cell in header), box=None, pad_edge=False, header_style="bold")
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for cell in header:
+        drawn.add_column(escape(visible(cell)), overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(visible(cell)) for cell in row))
     Console(soft_wrap=True).print(drawn)

@@ -15,12 +15,12 @@ from elad.cli.looks import review, view
 from elad.cli.machine import answers, doctor
 from elad.cli.money import plan, reparse, reprice
 from elad.cli.runs import export, report, run, status
-from elad.cli.studies import study
+from elad.cli.studies import compare, study
 from elad.errors import EladError, Interrupted
 from elad.text import visible
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for verb in (plan, run, status, report, view, review, study, export, reprice, reparse, answers, doctor):
+for verb in (plan, run, status, report, view, review, study, compare, export, reprice, reparse, answers, doctor):
     app.command()(verb)
 
 

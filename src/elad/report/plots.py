@@ -30,7 +30,12 @@ class Axis(NamedTuple):
 
 def curves(series: Mapping[str, Sequence[Point]], x: Axis, y: Axis) -> str:
     """Curves with bands, as SVG."""
-    rows = [{"series": name, **point._asdict()} for name, points in series.items() for point in points]
+    return _svg(layers(series, x, y))
+
+
+def layers(series: Mapping[str, Sequence[Point]], x: Axis, y: Axis, *, marked: bool = True) -> dict[str, Any]:
+    """Curves with bands, as a specification: a view that has no size yet."""
+    rows = [{"series": name, **point._asdict()} for name, curve in series.items() for point in curve]
     scale = {"zero": False}
     across = {"field": "x", "type": "quantitative", "title": x.title, "axis": _axis(x)}
     up = {"field": "y", "type": "quantitative", "title": y.title, "axis": _axis(y), "scale": scale}
@@ -45,11 +50,11 @@ def curves(series: Mapping[str, Sequence[Point]], x: Axis, y: Axis) -> str:
         },
     }
     line = {
-        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 40}},
+        "mark": {"type": "line", "strokeWidth": 2, **({"point": {"size": 40}} if marked else {})},
         "encoding": {"y": up, "color": _coloured(names, "stroke"), "strokeDash": dashed},
     }
     banded = any(row["low"] is not None for row in rows)
-    return _svg({"data": {"values": rows}, "encoding": {"x": across}, "layer": [band, line] if banded else [line]})
+    return {"data": {"values": rows}, "encoding": {"x": across}, "layer": [band, line] if banded else [line]}
 
 
 def bars(rounds: Mapping[int, Mapping[str, float]], y: Axis) -> str:
@@ -94,8 +99,13 @@ def _legend(names: list[str], symbol: str) -> dict[str, Any] | None:
 
 
 def _svg(spec: dict[str, Any]) -> str:
-    size = {"width": 480, "height": 240, "background": None, "autosize": {"type": "fit-x", "contains": "padding"}}
-    return _drawn(json.dumps({**spec, **size, "config": _LOOKS}))
+    size = {"width": 480, "height": 240, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return drawn({**spec, **size})
+
+
+def drawn(spec: Mapping[str, Any]) -> str:
+    """A specification that has sizes, as SVG in the page's looks."""
+    return _drawn(json.dumps({**spec, "background": None, "config": _LOOKS}))
 
 
 @lru_cache(maxsize=256)
@@ -123,14 +133,20 @@ _LOOKS = {
     "legend": {"labelColor": _INK, "labelFontSize": 12},
 }
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3d3d3d", "#8f8f8f")
-"""The light page's (Okabe and Ito, but for the last two), for drawings that stand alone."""
+_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3d3d3d", "#8f8f8f")
+_DARK = ("#4aa8e0", "#f08a4b", "#2bc79a", "#e6a3c7", "#f2b944", "#a5dcff", "#d0d0d0", "#8f8f8f")
+"""The page's (Okabe and Ito, but for the last two), for drawings that stand alone."""
 
 
 def standalone(svg: str) -> str:
-    """A drawing as a file of its own, with the colours that a page would give it."""
-    named = {f"--c{i}": colour for i, colour in enumerate(_COLOURS, start=1)}
-    named |= {"--ink": "#1b1f24", "--line": "#d8dee4", "--paper": "#ffffff"}
+    """A drawing as a file of its own, with the colours and the paper that a page would give it, light or dark."""
+    light = _named(_LIGHT, ink="#1b1f24", line="#d8dee4", paper="#ffffff")
+    dark = _named(_DARK, ink="#e6edf3", line="#343c46", paper="#10151b")
+    style = f"svg{{background:var(--paper);{light}}}@media screen and (prefers-color-scheme:dark){{svg{{{dark}}}}}"
     begins = svg.index(">") + 1
-    style = ";".join(f"{name}:{value}" for name, value in named.items())
-    return f"{svg[:begins]}<style>svg{{background:#ffffff;{style}}}</style>{svg[begins:]}\n"
+    return f"{svg[:begins]}<style>{style}</style>{svg[begins:]}\n"
+
+
+def _named(colours: Sequence[str], **others: str) -> str:
+    named = {**{f"c{i}": colour for i, colour in enumerate(colours, start=1)}, **others}
+    return ";".join(f"--{name}:{value}" for name, value in named.items())

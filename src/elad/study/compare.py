@@ -61,7 +61,7 @@ def spend_ratio(pairs: Pairs, accuracy: float) -> Estimate:
     """What an arm spends to reach an accuracy, over what the other spends: a ratio of the means over seeds.
 
     Where the other never reaches it, all that it spent counts: its need is larger, so the ratio is too large and never
-    too small. Where the arm never does, the ratio is infinite.
+    too small. Where the arm never does, the ratio is infinite; where neither needs anything, it is not a number.
     """
     needs = np.array([arm.reaches(accuracy) for arm, _ in pairs])
     bases = np.array([min(base.reaches(accuracy), base.spend[-1]) for _, base in pairs])
@@ -70,6 +70,8 @@ def spend_ratio(pairs: Pairs, accuracy: float) -> Estimate:
 
 def _bootstrapped(seeds: int, statistic: Callable[[np.ndarray], np.ndarray]) -> Estimate:
     drawn = np.random.default_rng(_SEED).integers(seeds, size=(RESAMPLES, seeds))
-    values = np.sort(statistic(drawn))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.sort(statistic(drawn))
+        value = float(statistic(np.arange(seeds)))
     low, high = values[int(0.025 * RESAMPLES)], values[int(0.975 * RESAMPLES) - 1]
-    return Estimate(float(statistic(np.arange(seeds))), float(low), float(high), seeds)
+    return Estimate(value, float(low), float(high), seeds)

@@ -23,13 +23,18 @@ def curve_of(told: list[dict[str, Any]], unit: str) -> Curve:
 
 
 def points(ledger: Ledger) -> list[dict[str, Any]]:
-    """The rounds of a run that were evaluated, the first of them what was there before any."""
+    """The rounds of a run that were evaluated, the first of them what was there before any.
+
+    `accepted`: the share of what was annotated that the teacher accepted. `own_auroc`: that of the score by which the
+    round was selected, where its selector has one.
+    """
     recipe, annotations = stored_recipe(ledger), 0
     told = []
     for round in summary(ledger)["rounds"]:
         annotations += round["accepted"]["total"]
         number, spent, overall = round["round"], round["spent"], round["accuracy"]["overall"]
         selector = recipe.select.informed(judged(ledger, number))
+        areas = telling(ledger.attempts(number), {**SCORES, **selector.scores})
         told.append(
             {
                 "round": number,
@@ -38,7 +43,8 @@ def points(ledger: Ledger) -> list[dict[str, Any]]:
                 "annotations": annotations,
                 **{unit: spent[unit] for unit in UNITS if unit in spent},
                 "accepted": round["accepted"]["share"],
-                "auroc": telling(ledger.attempts(number), {**SCORES, **selector.scores}),
+                "auroc": areas,
+                "own_auroc": areas.get(recipe.select.kind),
             }
         )
     return told

@@ -7,6 +7,8 @@ against: random
 arms:
   random: {select.kind: random}
   elad: {select.kind: egss}
+side: {seeds: [0, 1, 2], arms: {margin: {select.kind: margin}}}
+versus: [[elad, margin]]
 """
 
 import os
@@ -26,12 +28,20 @@ from elad.recipe import load_recipe
 from elad.records import Record
 
 
+class Side(Record):
+    """Arms that are run after the others, and over fewer seeds: what is worth a look, but not the main question."""
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    arms: dict[str, dict[str, Any]] = Field(min_length=1)
+
+
 class Study(Record):
     """What is compared. `arms`: overrides of the recipe by the arms' names, each as `elad run` takes them.
 
     `against`: the arm that the others are held against. `ceiling`: the arm whose last accuracy is the whole pool's, of
-    which `share` is to be reached. Seeds pair the arms: pool, held-out questions, first student and the first round's
-    draw are the same.
+    which `share` is to be reached. `side`: more arms, over some of the seeds. `versus`: pairs of arms of which the
+    first is held against the second. Seeds pair the arms: pool, held-out questions, first student and the first
+    round's draw are the same.
     """
 
     name: str = Field(pattern=r"^\w[\w.-]*$")
@@ -41,16 +51,32 @@ class Study(Record):
     against: str
     ceiling: str
     share: float = Field(0.95, gt=0, le=1)
+    side: Side | None = None
+    versus: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def groups(self) -> list[tuple[tuple[int, ...], dict[str, dict[str, Any]]]]:
+        """Seeds and the arms that are run over them, in the order in which they are run."""
+        return [(self.seeds, self.arms), *([(self.side.seeds, self.side.arms)] if self.side else [])]
 
     @model_validator(mode="after")
     def _names_its_arms(self) -> Self:
-        for role in ("against", "ceiling"):
-            if getattr(self, role) not in self.arms:
-                raise ValueError(
-                    f"{role} is {getattr(self, role)!r}, which is no arm; there are {', '.join(self.arms)}"
-                )
-        if len(set(self.seeds)) < len(self.seeds):
+        every = [name for _, arms in self.groups for name in arms]
+        roles = [("against", self.against, [*self.arms]), ("ceiling", self.ceiling, [*self.arms])]
+        roles += [("versus", name, every) for pair in self.versus for name in pair]
+        for role, name, arms in roles:
+            if name not in arms:
+                raise ValueError(f"{role} is {name!r}, which is no arm; there are {', '.join(arms)}")
+        if len(set(every)) < len(every):
+            raise ValueError(f"{', '.join(self.arms.keys() & set(every[len(self.arms) :]))} stands in `side` too")
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_by_seeds(self) -> Self:
+        if any(len(set(seeds)) < len(seeds) for seeds, _ in self.groups):
             raise ValueError("a seed stands twice")
+        if self.side and (alone := set(self.side.seeds) - set(self.seeds)):
+            raise ValueError(f"side.seeds has {', '.join(map(str, sorted(alone)))}, which no other arm is run over")
         return self
 
 
@@ -74,21 +100,23 @@ def load_study(path: Path) -> Study:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {where and where + ': '}{first['msg']}") from error
+        raise InputError(f"{path}: {where and where + ': '}{first['msg'].removeprefix('Value error, ')}") from error
     for arm in runs_of(study, Path()):
         try:
             load_recipe(study.recipe, arm.overrides)
         except InputError as error:
-            raise InputError(f"{path}: arms.{arm.name}: {error}") from error
+            where = "arms" if arm.name in study.arms else "side.arms"
+            raise InputError(f"{path}: {where}.{arm.name}: {error}") from error
     return study
 
 
 def runs_of(study: Study, under: Path) -> Iterator[Arm]:
-    """Its runs, seed by seed, so that what is there at any time is paired."""
-    for seed in study.seeds:
-        for name, changes in study.arms.items():
-            overrides = tuple(f"{key}={_written(value)}" for key, value in changes.items())
-            yield Arm(name, seed, under / study.name / name / str(seed), (f"seed={seed}", *overrides))
+    """Its runs, seed by seed, so that what is there at any time is paired; those of the side after the others."""
+    for seeds, arms in study.groups:
+        for seed in seeds:
+            for name, changes in arms.items():
+                overrides = tuple(f"{key}={_written(value)}" for key, value in changes.items())
+                yield Arm(name, seed, under / study.name / name / str(seed), (f"seed={seed}", *overrides))
 
 
 def run_study(study: Study, under: Path, jobs: int = 1) -> dict[Arm, str]:
