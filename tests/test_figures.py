@@ -46,6 +46,17 @@ def test_an_audit_stands_at_what_had_made_the_student_that_it_judges() -> None:
     ]
 
 
+def test_what_is_expected_goes_on_beyond_the_last_round() -> None:
+    curve = [{"spend": 3.0 * n, "share": 0.5 + 0.1 * n, "interval": [0.4, 0.8]} for n in range(4)]
+    rounds = [told(0), told(1, tokens=100, share=0.6, held=5)]
+    figure = accuracy(rounds, {"unit": "output_tokens", "curve": curve})
+    assert figure.header[1] == "output tokens spent"
+    assert [cells[0] for cells in rows(figure, "held-out accuracy")] == ["0", "3"]
+    assert rows(figure, "agreement with the teacher") == [["0", "50.0%", "10.0% to 90.0%"]]
+    assert rows(figure, "expected") == [[str(3 * n), f"{50 + 10 * n}.0%", "40.0% to 80.0%"] for n in range(4)]
+    assert "to 2 rounds beyond the last" in figure.caption
+
+
 def test_money_is_the_axis_where_every_run_has_a_price() -> None:
     priced = [told(0, spent={"money": "0", "tokens": 0}), told(1, spent={"money": "1.5", "tokens": 7})]
     assert overlaid({"a": [priced]}).header[1] == "money spent"

@@ -8,7 +8,7 @@ from elad.errors import InputError
 from elad.recipe import Recipe, differences, load_recipe
 from elad.records import Attempt
 from elad.select import Diverse, Egss, Random, Selector, StepEntropy
-from elad.sufficiency import BudgetSpent
+from elad.sufficiency import BudgetSpent, Value
 from elad.train import Rehearsal, Sft
 
 GOOD = """\
@@ -74,6 +74,25 @@ def test_a_good_recipe_loads_with_defaults(good: Path) -> None:
         ("budget:", "bugdet:", 7, "bugdet: there is no such key; did you mean `budget`?"),
         ("count: 10", "cuont: 10", 2, "pool.cuont: there is no such key; did you mean `count`?"),
         ("  tokens: 5000", "  money: 1", 1, "teacher.price is missing: a price is never guessed"),
+        (
+            "select:",
+            "stop:\n  - {kind: value, price: 2}\nselect:",
+            1,
+            "stop.0 (value) reckons in money, but teacher.price",
+        ),
+        ("select:", "stop:\n  - {kind: value}\nselect:", 10, "stop.0.price: it is needed and is missing"),
+        (
+            "select:",
+            "stop:\n  - kind: value\n    price: 0\nselect:",
+            11,
+            "stop.0.price: Input should be greater than 0",
+        ),
+        (
+            "select:",
+            "stop:\n  - kind: value\n    price: 9\n    unit: token\nselect:",
+            12,
+            "stop.0.unit: 'token' is not valid; did you mean `tokens`?",
+        ),
         ("kind: egss", "kind: nowhere.at_all:Thing", 9, "can't be imported"),
         ("kind: egss", "kind: tests.test_recipe:GOOD", 9, "is no elad.select"),
         ("kind: egss\n  samples: 3", "kind: tests.test_recipe:Longest\n  wieght: 3", 11, "select.wieght"),
@@ -103,6 +122,13 @@ def test_what_is_wrong_is_said_with_its_line(good: Path, old: str, new: str, lin
     told = complaint(good, old, new)
     assert said in told
     assert f"mine.yaml:{line}: " in told
+
+
+def test_a_point_may_be_worth_so_many_tokens_where_they_have_no_price(good: Path) -> None:
+    recipe = load_recipe(good, ["stop=[{kind: value, price: 5000, unit: tokens}]"])
+    assert recipe.stop == (Value(price=5000, unit="tokens"), BudgetSpent())
+    priced = load_recipe(good, ["stop=[{kind: value, price: 2}]", "teacher.price={input: 1, output: 2}"])
+    assert priced.stop == (Value(price=2), BudgetSpent())
 
 
 def test_every_mistake_is_told_at_once(good: Path) -> None:

@@ -86,6 +86,19 @@ def test_what_the_last_round_bought(run: Path) -> None:
     assert bought == "+1.0 points [-13, +15] of held-out accuracy for 220 tokens"
 
 
+def test_what_the_next_round_is_expected_to_buy(run: Path) -> None:
+    with Ledger(run, read_only=True) as ledger:
+        told = summary(ledger)
+    expected = told["forecast"]
+    low, high = expected["gain"]["interval"]
+    assert 0 <= low < expected["gain"]["points"] < high
+    assert (expected["unit"], expected["cost"]) == ("calls", 5)
+    (buys,) = [fact.value for fact in facts(told) if fact.name == "next would buy"]
+    assert re.match(
+        r"\+\d\.\d points \[\+0\.\d, \+\d\.\d\] of held-out accuracy for about 5 calls: \d\.\d a point$", buys
+    )
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [

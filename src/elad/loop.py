@@ -18,7 +18,7 @@ from elad.folder import Trained, claim, hold_to_origin, sound_student, stopped, 
 from elad.keep import Kept
 from elad.ledger import Attempts, Ledger, Move
 from elad.pool import admit
-from elad.prices import of_run
+from elad.prices import in_force, of_run
 from elad.progress import counter, heard_by, say
 from elad.recipe import Recipe
 from elad.records import Attempt, Question, Record
@@ -139,7 +139,8 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     )
     scratch = ledger.folder / f"training-{number:02d}"
     emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
-    round = Round(number, bought, new, before, before, emptied, spent=not desk.has_room(number))
+    paid, price = ledger.calls.spent(up_to=number), in_force(ledger)
+    round = Round(number, bought, new, before, before, emptied, not desk.has_room(number), paid, price)
     with _asking_ahead(run, [*earlier, round]):
         trace("train", Trained, lambda: _train(run, lesson, scratch))
     shutil.rmtree(scratch, ignore_errors=True)

@@ -29,7 +29,7 @@ from elad.recipe_errors import complaint, repeated
 from elad.records import Part, Record
 from elad.select import Diverse, Egss, KCentre, Scorer, Selector
 from elad.student import StudentSource
-from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule
+from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule, Value
 from elad.teacher import Endpoint, Human, Local, Recorded, Solver, Teacher
 from elad.train import Sft, Trainer
 
@@ -39,7 +39,7 @@ SelectPart = Annotated[SerializeAsAny[Scorer | KCentre | Diverse], _KIND, foreig
 AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue], _KIND, foreign(Annotator)]
 KeepPart = Annotated[SerializeAsAny[All], foreign(Keeper)]
 TrainPart = Annotated[SerializeAsAny[Sft], foreign(Trainer)]
-StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement], _KIND, foreign(Rule)]
+StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement | Value], _KIND, foreign(Rule)]
 TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local | Human], _KIND, foreign(Teacher)]
 
 
@@ -98,8 +98,10 @@ class Recipe(Record):
 
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Self:
-        if self.budget.money is not None and self.teacher.price is None and self.teacher.listed_price() is None:
-            raise ValueError("budget.money caps money, but teacher.price is missing: a price is never guessed")
+        caps = ["budget.money caps money"] if self.budget.money is not None else []
+        rules = [f"stop.{i} ({rule.kind}) reckons in money" for i, rule in enumerate(self.stop) if rule.needs_price]
+        if (caps or rules) and self.teacher.price is None and self.teacher.listed_price() is None:
+            raise ValueError(f"{(caps + rules)[0]}, but teacher.price is missing: a price is never guessed")
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from elad.ledger import Ledger, Outcome
 from elad.prices import in_force, tariffs
 from elad.recipe import Recipe
 from elad.records import Annotation
+from elad.report.forecast import forecast
 from elad.report.people import people
 from elad.report.shares import told_exactly, told_share
 from elad.sufficiency import audited
@@ -27,6 +28,7 @@ def summary(ledger: Ledger, before: Told | None = None) -> dict[str, Any]:
     before = {} if before is None else before
     recipe = stored_recipe(ledger)
     numbers = range(ledger.last_round("evaluate") + 1) if ledger.traced(0, "evaluate", Scores) else ()
+    rounds = [_once(ledger, recipe, number, before) for number in numbers]
     return {
         "name": recipe.name,
         "student": recipe.student.model,
@@ -40,7 +42,8 @@ def summary(ledger: Ledger, before: Told | None = None) -> dict[str, Any]:
         "budget": recipe.budget.model_dump(mode="json", exclude_none=True),
         "questions": ledger.counts(),
         "set_aside": [{"row": id, "reason": reason} for id, reason in ledger.unusable()],
-        "rounds": [_once(ledger, recipe, number, before) for number in numbers],
+        "rounds": rounds,
+        "forecast": forecast(recipe, rounds),
         "people": people(ledger),
         "result": str(last_student(ledger) or recipe.student.model),
     }

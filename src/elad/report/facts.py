@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from elad.report.text import said, shares, states
+from elad.sufficiency import in_words
 
 
 class Fact(NamedTuple):
@@ -24,6 +25,7 @@ def facts(told: dict[str, Any], now: dict[str, Any] | None = None) -> list[Fact]
         *trust(told),
         Fact("spent", said(told["spent"]), [_of_budget(told), *_of_this(told)]),
         *([_bought_last(rounds)] if len(rounds) > 1 else []),
+        *([_buys_next(told["forecast"])] if told["forecast"] else []),
         Fact("questions", states(told), [f"together {sum(told['questions'].values()):,}: all rows that came in"]),
         Fact("student now", told["result"], []),
     ]
@@ -152,7 +154,7 @@ def _priced(tariff: dict[str, Any]) -> str:
 
 
 def _bought_last(rounds: list[dict[str, Any]]) -> Fact:
-    """What the last round's spending came to: the nearest thing to what the next will."""
+    """What the last round's spending came to."""
     before, after = rounds[-2], rounds[-1]
     gain, (low, high) = after["gain"]["points"], after["gain"]["interval"]
     now, then = after["spent"], before["spent"]
@@ -162,6 +164,13 @@ def _bought_last(rounds: list[dict[str, Any]]) -> Fact:
         f"{100 * gain:+.1f} points [{100 * low:+.0f}, {100 * high:+.0f}] of held-out accuracy for {said(paid)}",
         [],
     )
+
+
+def _buys_next(expected: dict[str, Any]) -> Fact:
+    """What the next round's spending is expected to come to, by all rounds so far."""
+    gain = (expected["gain"]["points"], *expected["gain"]["interval"])
+    value = in_words(expected["unit"], expected["cost"], gain, expected["a_point"])
+    return Fact("next would buy", value, ["expected by a learning curve of the rounds so far; 95% interval"])
 
 
 def _less(after: Any, before: Any) -> Any:

@@ -8,7 +8,6 @@ from elad.report.figure import (
     PERCENT,
     Figure,
     Rounds,
-    accuracy_of,
     against_spend,
     of_bars,
     of_curves,
@@ -22,26 +21,27 @@ _WORKS = "attempt ask train revisit evaluate"
 _CLASSES = ("cached_tokens", "written_tokens", "reasoning_tokens")
 
 
-def accuracy(rounds: Rounds) -> Figure:
-    """Held-out accuracy against what was spent, and the agreement with the teacher."""
-    unit = unit_of([rounds])
+def accuracy(rounds: Rounds, forecast: Mapping[str, Any] | None = None) -> Figure:
+    """Held-out accuracy against what was spent, the agreement with the teacher, and what is expected, also beyond."""
+    unit = forecast["unit"] if forecast else unit_of([rounds])
+    curve = [share_at(point["spend"], point) for point in forecast["curve"]] if forecast else []
+    spends = [point.x for point in curve] or [float(round["spent"][unit]) for round in rounds]
     # an audit judges the student that enters its round, made by what was spent before
     agreed = [
-        share_at(float(before["spent"][unit]), round["agreement"])
-        for before, round in pairwise(rounds)
+        share_at(spend, round["agreement"])
+        for spend, round in zip(spends, rounds[1:], strict=False)
         if round["agreement"]["total"]
     ]
-    return against_spend(
-        "Accuracy against spend",
-        "Share of the held-out questions that are answered right, by what was spent, with 95% intervals"
-        + (
-            f"; and how many of the audited {rounds[-1]['judged']} of that student the teacher accepted."
-            if agreed
-            else "."
-        ),
-        {"held-out accuracy": accuracy_of(rounds, unit), **({"agreement with the teacher": agreed} if agreed else {})},
-        unit,
-    )
+    caption = "Share of the held-out questions that are answered right, by what was spent, with 95% intervals"
+    if agreed:
+        caption += f"; and how many of the audited {rounds[-1]['judged']} of that student the teacher accepted"
+    if curve:
+        ahead = len(curve) - len(rounds)
+        caption += f". Expected: the learning curve by these scores, to {ahead} rounds beyond the last"
+    measured = [share_at(spend, round["accuracy"]["overall"]) for spend, round in zip(spends, rounds, strict=False)]
+    series = {"held-out accuracy": measured, "agreement with the teacher": agreed, "expected": curve}
+    shown = {name: points for name, points in series.items() if points}
+    return against_spend("Accuracy against spend", f"{caption}.", shown, unit.replace("_", " "))
 
 
 def by_round(told: Mapping[str, Any], times: Sequence[Mapping[str, Any]]) -> list[Figure]:

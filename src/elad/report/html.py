@@ -67,7 +67,7 @@ def parts(ledger: Ledger, before: Told | None = None) -> dict[str, Any]:
     return {
         "name": told["name"],
         "facts": facts(told, now(ledger)),
-        "curve": accuracy(rounds) if rounds else None,
+        "curve": accuracy(rounds, told["forecast"]) if rounds else None,
         "states": [
             {
                 "name": name,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from elad.annotate import Bought
+from elad.budget import Price, Usage
 from elad.evaluate import Scores
 from elad.records import Annotation, Part, Record
 
@@ -13,6 +14,8 @@ class Round(NamedTuple):
     """A round that is over: its number, what it bought and kept, and the scores before and after its training.
 
     `emptied`: it drew and asked all that was left in the pool. `spent`: no cap has room for another call after it.
+    `paid`: what the run's calls had cost by the end of it, by class; what was asked ahead of a later round is left to
+    that. `price`: what tokens cost, where that is known.
     """
 
     number: int
@@ -22,6 +25,8 @@ class Round(NamedTuple):
     after: Scores
     emptied: bool = False
     spent: bool = False
+    paid: Usage = Usage()
+    price: Price | None = None
 
 
 class Sufficiency(Record):
@@ -39,6 +44,11 @@ class Rule(Part):
     def out_of_reach(self, audited: int) -> str | None:
         """Why it could never stop a run that audits so many questions a round; None when it could."""
         return None
+
+    @property
+    def needs_price(self) -> bool:
+        """Whether it reckons in money, so that what tokens cost must be known."""
+        return False
 
     @abstractmethod
     def reason(self, rounds: Sequence[Round]) -> str | None:
