@@ -50,7 +50,7 @@ def study(
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="Run folders.")],
     against: Annotated[
-        str | None, typer.Option(help="An arm, or a run of it [the first that selects at random, or the first].")
+        str | None, typer.Option(help="An arm, or a run of it [what selects at random, or the first].")
     ] = None,
     target: Annotated[
         float | None, typer.Option(min=0, max=1, help="The held-out accuracy to reach [what --against comes to].")

@@ -30,9 +30,9 @@ class _Read(NamedTuple):
 def compared(folders: Sequence[Path], against: str | None = None, target: float | None = None) -> dict[str, Any]:
     """A results file of these runs, as a study's; `runs` has the arms' folders, `notes` what is not held, and why.
 
-    `against`: an arm's name or a folder of one of its runs; else the first arm that selects at random, or the first.
-    `target`: the held-out accuracy to be reached; else that to which the arm `against` comes.
-    Raises InputError where runs can't be compared, with what differs.
+    `against`: an arm's name or a folder of one of its runs; else what selects at random, of several the one
+    with the most rounds, or the first arm. `target`: the held-out accuracy to be reached; else that to which the arm
+    `against` comes. Raises InputError where runs can't be compared, with what differs.
     """
     reads = [_read(folder) for folder in folders]
     _refuse_other_questions(reads)
@@ -94,8 +94,8 @@ def _method(read: _Read) -> dict[str, Any]:
 
 def _base(arms: dict[str, list[_Read]], against: str | None) -> str:
     if against is None:
-        at_random = (name for name, of in arms.items() if of[0].recipe["select"]["kind"] == "random")
-        return next(at_random, next(iter(arms)))
+        at_random = [name for name, of in arms.items() if of[0].recipe["select"]["kind"] == "random"]
+        return max(at_random or [next(iter(arms))], key=lambda name: len(arms[name][0].run.rounds))
     for name, of in arms.items():
         if against == name or Path(against) in [read.folder for read in of]:
             return name

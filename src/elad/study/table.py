@@ -26,8 +26,9 @@ def tables(told: dict[str, Any]) -> list[Table]:
 
 
 def markdown(told: dict[str, Any]) -> str:
-    """The same, for a page of documentation."""
-    return "\n".join(line for table in tables(told) for line in (table.caption, "", *grid(*table[1:]), ""))
+    """The same, for a page of documentation; before it, what is not held against what, and why."""
+    notes = [line for note in told.get("notes", ()) for line in (note, "")]
+    return "\n".join([*notes, *(line for t in tables(told) for line in (t.caption, "", *grid(t.header, t.rows), ""))])
 
 
 def _arms(told: dict[str, Any]) -> Table:
@@ -65,13 +66,14 @@ def _held(told: dict[str, Any]) -> Table:
     rows = []
     for name, other, held in _comparisons(told):
         gains, ratios = held["gain"], held.get("spend_ratio", {})
+        begun = max(_begins(told, name), _begins(told, other))
         rows.append(
             [
                 name,
                 other,
                 str(gains[_UNIT][-1]["seeds"]),
                 *(_ratio(ratios[unit]) if unit in ratios else "" for unit in units),
-                _points(gains[_UNIT][-1]) if gains[_UNIT][-1]["spend"] >= _begins(told, name) else "",
+                _points(gains[_UNIT][-1]) if gains[_UNIT][-1]["spend"] >= begun else "",
             ]
         )
     target = f"a held-out accuracy of {told['target']:.1%}" if told["target"] is not None else "the target"
