@@ -1,8 +1,9 @@
-"""Runs the small recipe in child processes that kill themselves; speaks JSON lines with the test.
+"""Runs the small recipe, or an exam, in child processes that kill themselves; speaks JSON lines with the test.
 
 A process of its own, so that the heavy imports are paid for once and no thread is running when it forks.
 
-    -> {"folder": "/tmp/x", "student": "/tmp/s", "kill_at": 7, "signal": "KILL", "changes": {}}
+    -> {"folder": "/tmp/x", "student": "/tmp/s", "kill_at": 7, "signal": "KILL", "changes": {},
+        "exam": null}
     <- {"status": -9, "asked": ["5f0c..."]}
 """
 
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import peft  # noqa: F401
+import sklearn.linear_model  # noqa: F401
 import torch
 import transformers  # noqa: F401
 from transformers import LlamaForCausalLM  # noqa: F401
 
 import elad.fit.fit  # noqa: F401
 from elad import loop
+from elad.certify import Wanted, certify
 from elad.errors import EladError, Interrupted
 from elad.ledger import Ledger
 from elad.progress import shown
@@ -29,7 +32,7 @@ from tests.runs import small_recipe
 
 
 def child(job: dict[str, Any], told: int) -> int:
-    """Run the recipe, signalling ourselves at the n-th instant; tells each call as it is asked.
+    """Run the recipe, or examine what it came to, signalling ourselves at the n-th instant; tells each call it asks.
 
     Instants are before each commit, and before and after each request to a paid teacher.
     """
@@ -66,7 +69,10 @@ def child(job: dict[str, Any], told: int) -> int:
     Endpoint.send = counted_send  # type: ignore[method-assign, assignment]
     try:
         with shown(None):
-            loop.distil(small_recipe(Path(job["student"]), **job["changes"]), Path(job["folder"]))
+            if job["exam"]:
+                certify(Path(job["folder"]), Wanted(**job["exam"]))
+            else:
+                loop.distil(small_recipe(Path(job["student"]), **job["changes"]), Path(job["folder"]))
     except (EladError, Interrupted) as error:
         return error.exit_code
     return 0

@@ -16,6 +16,7 @@ from elad.errors import RunFolderError, StorageError
 from elad.ledger import FILE, Ledger
 from elad.loop import distil
 from elad.recipe import Recipe
+from elad.sufficiency.exam import looks
 from tests.runs import contents
 
 ROOT = Path(__file__).parent.parent
@@ -34,11 +35,18 @@ class KillServer:
             text=True,
         )
 
-    def run(self, folder: Path, kill_at: int = 0, signal: str = "KILL", **changes: Any) -> dict[str, Any]:
-        """Run the small recipe, changed, in a child; returns its exit status and the calls that it asked."""
+    def run(
+        self,
+        folder: Path,
+        kill_at: int = 0,
+        signal: str = "KILL",
+        exam: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
+        """Run the small recipe, changed, or hold an exam, in a child; its exit status and the calls that it asked."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        how = {"kill_at": kill_at, "signal": signal, "changes": changes}
+        how = {"kill_at": kill_at, "signal": signal, "changes": changes, "exam": exam}
         job = {"folder": str(folder), "student": str(self.student), **how}
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
@@ -100,6 +108,29 @@ def test_killed_at_every_write_it_resumes_to_the_same_ledger_and_student(
         assert weights(folder) == weights(unharmed), f"killed at write {n}: another student"
         shutil.rmtree(folder)
     assert n > 30, "a run of three rounds has more writes than that"
+
+
+def test_an_exam_killed_at_every_write_comes_to_the_same_bounds_and_buys_nothing_twice(
+    server: KillServer, unharmed: Path, tmp_path: Path
+) -> None:
+    exam = {"targets": {"agreement": 0.2}, "pool": 4}
+    whole = Path(shutil.copytree(unharmed, tmp_path / "whole"))
+    assert server.run(whole, exam=exam)["status"] == 0
+    with Ledger(whole, read_only=True) as ledger:
+        assert len(list(looks(ledger, 4))) > 1
+    for n in range(1, 1000):
+        folder = Path(shutil.copytree(unharmed, tmp_path / str(n)))
+        status = server.run(folder, kill_at=n, exam=exam)["status"]
+        if status == 0:
+            break
+        assert status == -9
+        bought = answered(folder)
+        resumed = server.run(folder, exam=exam)
+        assert resumed["status"] == 0
+        assert not bought & set(resumed["asked"]), f"killed at write {n}: an answered call was sent again"
+        assert contents(folder) == contents(whole), f"killed at write {n}: another ledger"
+        shutil.rmtree(folder)
+    assert n > 10, "an exam has more writes than that"
 
 
 def test_interrupted_it_ends_the_write_and_resumes(server: KillServer, unharmed: Path, tmp_path: Path) -> None:

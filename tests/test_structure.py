@@ -13,7 +13,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"plan"},
-    {"doctor", "export", "reparse", "study", "view"},
+    {"certify", "doctor", "export", "reparse", "study", "view"},
     {"report"},
     {"loop"},
     {"ahead", "folder", "review"},

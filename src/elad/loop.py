@@ -100,7 +100,9 @@ def choose(run: Run, number: int) -> Chosen:
     """What a round will pay for: the student explains its candidates, the selector has its say."""
     recipe, ledger = run.recipe, run.ledger
     attempts, seed = ledger.attempts(number), _seed(recipe, number)
-    attempted = ledger.trace(number, "attempt", Attempted, lambda: _attempt(run, attempts, seed))
+    attempted = ledger.trace(
+        number, "attempt", Attempted, lambda: explain(run, attempts, recipe.rounds.candidates, seed)
+    )
     size, selector = recipe.rounds, recipe.select.informed(judged(ledger, number))
     choice = ledger.trace(
         number,
@@ -151,9 +153,12 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     return round._replace(after=after)
 
 
-def _attempt(run: Run, attempts: Attempts, seed: str) -> Attempted:
-    """Piece by piece, each kept before the next is begun: the pieces are the same in a run that was interrupted."""
-    attempts.draw(seed, run.recipe.rounds.candidates)
+def explain(run: Run, attempts: Attempts, candidates: int, seed: str) -> Attempted:
+    """Draw so many candidates, and let the student explain them with the evidence that the selector reads.
+
+    Piece by piece, each kept before the next is begun: the pieces are the same in a run that was interrupted.
+    """
+    attempts.draw(seed, candidates)
     explained, drawn = len(attempts), attempts.drawn
     with counter("attempt", drawn, explained) as tick:
         while pending := attempts.pending(_PIECE):

@@ -1,6 +1,7 @@
 """Text as it is compared, counted and named."""
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 
@@ -47,6 +48,16 @@ def whole(text: object) -> str:
 def visible(text: str) -> str:
     """A text in which nothing acts: what moves a cursor or turns the direction of reading is named instead."""
     return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def at_least(share: float) -> str:
+    """A lower bound in percent, rounded down: `90.3%`."""
+    return f"{math.floor(1000 * share + 1e-9) / 10:.1f}%"
+
+
+def at_most(share: float) -> str:
+    """An upper bound in percent, rounded up."""
+    return f"{math.ceil(1000 * share - 1e-9) / 10:.1f}%"
 
 
 def digest(text: str) -> str:

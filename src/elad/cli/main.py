@@ -2,7 +2,7 @@
 
 Exit codes: 0 the run has come to a stated stop (or the command did its job), 2 a recipe, pool or argument to mend, 3
 the teacher can't be asked, 4 the run folder is in use, of another recipe or damaged, 5 the disk is full or can't be
-written, 130 Ctrl-C.
+written, 6 an exam has not certified all that was asked for, 130 Ctrl-C.
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 import typer
 from rich.console import Console
 
+from elad.cli.exams import certify
 from elad.cli.looks import review, view
 from elad.cli.machine import answers, doctor
 from elad.cli.money import plan, reparse, reprice
@@ -20,7 +21,8 @@ from elad.errors import EladError, Interrupted
 from elad.text import visible
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for verb in (plan, run, status, report, view, review, study, compare, export, reprice, reparse, answers, doctor):
+_OF_A_RUN = (plan, run, status, report, view, review, certify, export, reprice, reparse)
+for verb in (*_OF_A_RUN, study, compare, answers, doctor):
     app.command()(verb)
 
 

@@ -9,6 +9,7 @@ from elad.ledger import Ledger
 from elad.recipe import Recipe
 from elad.records import Question
 from elad.report import domains, grid, said, shares, states, summary, table
+from elad.report.certificate import certified, whose
 
 
 class Written(NamedTuple):
@@ -44,7 +45,7 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
             "",
             "## How it came about",
             "",
-            f"- spent: {said(told['spent'])}, of a budget of {said(told['budget'])}",
+            f"- spent: {said(told['spent'])}, of a budget of {said(told['budget'])}{_exam(told)}",
             f"- stopped: {told['stopped'] or 'not yet; this is the student of its last finished round'}",
             f"- questions: {_source(recipe.pool)}; {states(told)}",
             f"- held out: {_source(recipe.held_out)}",
@@ -54,6 +55,7 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
             "## How far to trust it",
             "",
             _agreement(told),
+            *_certified(told),
             "",
             "Held-out answers before the first round and after the last; `same steps` are explanations that are the "
             "held-out file's own, step by step:",
@@ -149,3 +151,20 @@ def _agreement(told: dict[str, Any]) -> str:
         f"{last['agreement']['total']} explanations that were drawn at random from the pool, before that round's "
         "training."
     )
+
+
+def _exam(told: dict[str, Any]) -> str:
+    exam = told["of_this"].get("exam")
+    return f"; of this {said(exam)} for its exam, beside the budget" if exam else ""
+
+
+def _certified(told: dict[str, Any]) -> list[str]:
+    found = told["certificate"]
+    if not found:
+        return []
+    share, answers = certified(found), certified(found, "answers")
+    return [
+        "",
+        f"In an exam of {found['audits']} audits its teacher's word certified, with {100 * found['confidence']:.4g}% "
+        f"confidence each, that {share}, and that {answers}: of {whose(found)}.",
+    ]

@@ -76,6 +76,12 @@ class Attempts:
         return self._count("")
 
     @property
+    def questions(self) -> list[str]:
+        """The candidates' ids, in the order in which they were drawn."""
+        rows = self._ledger.read("SELECT question FROM attempts WHERE round = ? ORDER BY place", self._round)
+        return [id for (id,) in rows]
+
+    @property
     def size(self) -> int:
         """Bytes that they take."""
         sql = "SELECT coalesce(sum(length(body)), 0) FROM attempts WHERE round = ?"

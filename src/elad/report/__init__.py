@@ -1,5 +1,6 @@
 """The report: what happened in a run, as data, as text, and as a page."""
 
+from elad.report.certificate import certificate
 from elad.report.data import Told, annotations, stored_recipe, summary
 from elad.report.facts import Fact, facts, stands, trust
 from elad.report.html import write_report
@@ -11,6 +12,7 @@ __all__ = [
     "Fact",
     "Told",
     "annotations",
+    "certificate",
     "domains",
     "facts",
     "grid",

@@ -6,7 +6,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from elad.annotate import Bought, judged
-from elad.budget import Price, Usage
 from elad.errors import RunFolderError
 from elad.evaluate import Revisited, Score, Scores, Tally, aurocs
 from elad.folder import last_student, stopped
@@ -14,9 +13,11 @@ from elad.ledger import Ledger, Outcome
 from elad.prices import in_force, tariffs
 from elad.recipe import Recipe
 from elad.records import Annotation
+from elad.report.certificate import certificate, spent_on_it
 from elad.report.forecast import forecast
 from elad.report.people import people
 from elad.report.shares import told_exactly, told_share
+from elad.report.spending import told_spending
 from elad.sufficiency import audited
 
 Told = dict[tuple[int, int, str], dict[str, Any]]
@@ -36,7 +37,7 @@ def summary(ledger: Ledger, before: Told | None = None) -> dict[str, Any]:
         "select": recipe.select.kind,
         "annotate": recipe.annotate.kind,
         "stopped": stopped(ledger),
-        "spent": _spent(ledger.calls.spent(), in_force(ledger)),
+        "spent": told_spending(ledger.calls.spent(), in_force(ledger)),
         "of_this": _of_this(ledger),
         "prices": [tariff.model_dump(mode="json", exclude_none=True) for tariff in tariffs(ledger)],
         "budget": recipe.budget.model_dump(mode="json", exclude_none=True),
@@ -44,6 +45,7 @@ def summary(ledger: Ledger, before: Told | None = None) -> dict[str, Any]:
         "set_aside": [{"row": id, "reason": reason} for id, reason in ledger.unusable()],
         "rounds": rounds,
         "forecast": forecast(recipe, rounds),
+        "certificate": certificate(ledger),
         "people": people(ledger),
         "result": str(last_student(ledger) or recipe.student.model),
     }
@@ -93,7 +95,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "judged": "answers" if any(a.verdict.of == "answer" for a in bought.annotations) else "explanations",
         "unusable": len(bought.unusable),
         "domains": dict(Counter(a.question.domain or "" for a in bought.annotations)),
-        "spent": _spent(ledger.calls.spent(up_to=number), in_force(ledger)),
+        "spent": told_spending(ledger.calls.spent(up_to=number), in_force(ledger)),
         "accuracy": _tallied(scores.answers),
         "same_steps": _tallied(scores.steps),
         "agreement": told_exactly(audited([bought])),
@@ -118,15 +120,9 @@ def _wilson(score: Score) -> dict[str, Any]:
     return told_share(score, score.interval())
 
 
-def _spent(usage: Usage, price: Price | None) -> dict[str, Any]:
-    money = {"money": str(price.of(usage))} if price else {}
-    classes = {"cached_tokens", "written_tokens", "reasoning_tokens", "untold_calls", "batched"}
-    told = usage.model_dump(exclude={name for name in classes if not getattr(usage, name)}, exclude_none=True)
-    return {**told, "tokens": usage.tokens, **money}
-
-
 def _of_this(ledger: Ledger) -> dict[str, Any]:
-    """The part of what was spent that was not paid in this run, and the part of which nobody knows."""
+    """Of what was spent, what was not paid in this run, what of which nobody knows that, and what the exam cost."""
     parts: dict[str, tuple[Outcome, ...]] = {"reused": ("reused",), "uncertain": ("lost",)}
     usages = {name: ledger.calls.spent(outcomes=outcomes) for name, outcomes in parts.items()}
-    return {name: _spent(usage, in_force(ledger)) for name, usage in usages.items() if usage.calls}
+    usages["exam"] = spent_on_it(ledger)
+    return {name: told_spending(usage, in_force(ledger)) for name, usage in usages.items() if usage.calls}

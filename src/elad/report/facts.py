@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from elad.report.certificate import certified, whose
 from elad.report.text import said, shares, states
 from elad.sufficiency import in_words
 
@@ -23,6 +24,7 @@ def facts(told: dict[str, Any], now: dict[str, Any] | None = None) -> list[Fact]
         stands(told, now) if now else Fact("stopped", told["stopped"] or "not yet", []),
         *([_accuracy(rounds)] if rounds else []),
         *trust(told),
+        *([_certified(told["certificate"])] if told["certificate"] else []),
         Fact("spent", said(told["spent"]), [_of_budget(told), *_of_this(told)]),
         *([_bought_last(rounds)] if len(rounds) > 1 else []),
         *([_buys_next(told["forecast"])] if told["forecast"] else []),
@@ -95,6 +97,16 @@ def _by_people(review: dict[str, Any]) -> list[str]:
     return [f"{shares(sound)} sound by people's word: {judged}; the teacher accepted {accepted['right']} of these"]
 
 
+def _certified(told: dict[str, Any]) -> Fact:
+    """The exam of the last student."""
+    unusable = f", {told['unusable']} of them unusable" if told["unusable"] else ""
+    return Fact(
+        "certified",
+        f"{certified(told)} ({100 * told['confidence']:.4g}% confidence, {told['audits']} audits{unusable})",
+        [f"{certified(told, 'answers')}, as sure apart", whose(told)],
+    )
+
+
 def _people(people: dict[str, Any]) -> Fact:
     """What people are asked, and how far they agree."""
     waiting = [text for name, counts in people["groups"].items() if (text := _waiting(name, counts))]
@@ -124,9 +136,11 @@ def _agreed(how: str, concord: dict[str, Any]) -> str:
 
 
 def _of_budget(told: dict[str, Any]) -> str:
-    spent, caps = told["spent"], told["budget"]
+    spent, caps, exam = told["spent"], told["budget"], told["of_this"].get("exam", {})
     parts = [
-        Decimal(str(spent[name])) / Decimal(str(cap)) for name, cap in caps.items() if name in spent and float(cap)
+        (Decimal(str(spent[name])) - Decimal(str(exam.get(name, 0)))) / Decimal(str(cap))
+        for name, cap in caps.items()
+        if name in spent and float(cap)
     ]
     used = f"{max(parts):.0%} of the budget" if parts else "of a budget"
     return f"{used}: {said(caps)}"
@@ -135,6 +149,7 @@ def _of_budget(told: dict[str, Any]) -> str:
 _MEANS = {
     "reused": "answered in earlier runs, and not paid again",
     "uncertain": "broken off, so that it may not have been billed",
+    "exam": "for the exam, beside the rounds",
 }
 
 

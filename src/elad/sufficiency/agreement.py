@@ -8,6 +8,7 @@ from pydantic import Field
 from elad.annotate import Bought
 from elad.evaluate import Score
 from elad.sufficiency.rule import Round, Rule
+from elad.text import at_least
 
 _ERROR = 0.05
 """In how many runs at most a bound is too high at any of their looks."""
@@ -43,8 +44,8 @@ class Agreement(Rule):
             return None
         return (
             f"agreement can't reach {self.target:.0%}: of {seen} audited explanations ({audited} a round, window "
-            f"{self.window}) all may hold and no more than {best:.1%} is certain; raise rounds.batch, rounds.audit or "
-            "the window"
+            f"{self.window}) all may hold and no more than {at_least(best)} is certain; raise rounds.batch, "
+            "rounds.audit or the window"
         )
 
     def reason(self, rounds: Sequence[Round]) -> str | None:
@@ -54,7 +55,7 @@ class Agreement(Rule):
         if low < self.target:
             return None
         return (
-            f"agreement: {score.right} of {score.total} audited {_judged(rounds)} hold, so at least {low:.1%} do "
+            f"agreement: {score.right} of {score.total} audited {_judged(rounds)} hold, so at least {at_least(low)} do "
             f"(95% confidence over all rounds, target {self.target:.0%})"
         )
 
