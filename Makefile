@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FAST := not slow
 
-.PHONY: demo test lint fast slow tiny scores evidence training annotate revision certificate page screenshots students study runs clean
+.PHONY: demo test lint fast slow tiny scores evidence training annotate revision certificate value page screenshots students study runs clean
 
 demo: $(VENV)/.user
 	$(BIN)/elad run recipes/elad.yaml
@@ -69,6 +69,10 @@ revision: $(VENV)/.user
 # how often a certificate is wrong, and how many audits it takes: studies/results/certificate.json
 certificate: $(VENV)/.user
 	PYTHONPATH=. $(BIN)/python benchmarks/certificate.py
+
+# how well the next round is foretold, and what stopping by it saves: benchmarks/results/value.json
+value: $(VENV)/.user
+	$(BIN)/python benchmarks/value.py $(wildcard runs/studies/arithmetic/[!w]*/*)
 
 # the runs that the README quotes: benchmarks/results/demo.json and prontoqa.json
 runs: $(VENV)/.user
