@@ -1,7 +1,10 @@
 """Make the students of the studies, small enough to be taught a hundred times: `make students`.
 
-`arithmetic`: 0.2M parameters, which have read chains of known operations in their three common wordings. What it is
-to learn is the long tail: the other names of the same operations, each of which a few examples teach.
+Each has 0.2M parameters and has read a built-in world in its common words. What it is to learn is the long tail: other
+words for what it knows, each of which a few examples teach.
+
+`arithmetic`: chains of operations, each in three of its wordings. `deduction`: proofs of up to three rules, in half of
+the nouns and adjectives.
 """
 
 import argparse
@@ -15,10 +18,20 @@ from elad.layout import PLAIN
 from elad.progress import say, shown
 from elad.records import Explanation, Question
 from elad.student import Example, Student, tiny
-from elad.worlds import Arithmetic
-from elad.worlds.operations import Tier
+from elad.worlds import Arithmetic, Deduction, World
 
-EQUALLY: dict[Tier, float] = {"easy": 1.0, "middle": 1.0, "hard": 1.0}
+WORLDS: dict[str, World] = {
+    "arithmetic": Arithmetic(
+        size="small", wordings="common", tiers={"easy": 1.0, "middle": 1.0, "hard": 1.0}, distractors=0.0, seed=11
+    ),
+    "deduction": Deduction(hops=(1, 3), words="common", distractors=0.0, seed=11),
+}
+"""What each student reads."""
+
+EPOCHS = {"arithmetic": 2, "deduction": 5}
+
+RARE: dict[str, dict[str, str]] = {"arithmetic": {"wordings": "all"}, "deduction": {"words": "all"}}
+"""What makes its world the whole of it."""
 
 
 def example(question: Question) -> Example:
@@ -26,26 +39,31 @@ def example(question: Question) -> Example:
     return Example(PLAIN.asked(question), PLAIN.written(Explanation(steps=question.steps, answer=question.answer)))
 
 
+def make(name: str, to: Path, count: int) -> None:
+    """Train and save a student, and say how good it is on words that it knows and on all."""
+    world = WORLDS[name].model_copy(update={"count": count})
+    student = Student(*tiny.blank(width=80, layers=3, heads=4, seed=0), most=64)
+    optimiser = Optimiser(learning_rate=4e-3, epochs=EPOCHS[name], batch=64, warmup=0.03, weight_decay=0.05)
+    say(f"{name}: {student.model.num_parameters():,} parameters")
+    say(f"{fit(student, [example(q) for q in world.questions()], optimiser, 'study')}")
+    for words, changes in (("known words", {}), ("all words", RARE[name])):
+        fresh = world.model_copy(update={**changes, "zipf": 0.0, "count": 500, "seed": 7})
+        questions = list(fresh.questions())
+        right = sum(e.answer == q.answer for q, e in zip(questions, student.explain(questions), strict=True))
+        say(f"{words}: {right / len(questions):.1%}")
+    student.save(to / name)
+
+
 def main() -> None:
-    """Train and save it, and say how good it is on wordings that it knows and on all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--to", type=Path, default=Path("runs/studies/students/arithmetic"))
+    """Make those that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[[], *WORLDS], default=[])
+    parser.add_argument("--to", type=Path, default=Path("runs/studies/students"))
     parser.add_argument("--count", type=int, default=48_000)
-    parser.add_argument("--width", type=int, default=80)
-    parser.add_argument("--layers", type=int, default=3)
     options = parser.parse_args()
-    world = Arithmetic(size="small", wordings="common", tiers=EQUALLY, distractors=0.0, count=options.count, seed=11)
-    student = Student(*tiny.blank(width=options.width, layers=options.layers, heads=4, seed=0), most=48)
-    optimiser = Optimiser(learning_rate=4e-3, epochs=2, batch=64, warmup=0.03, weight_decay=0.05)
     with shown(Console()):
-        say(f"{student.model.num_parameters():,} parameters")
-        say(f"{fit(student, [example(q) for q in world.questions()], optimiser, 'study')}")
-        for wordings in ("common", "all"):
-            known = world.model_copy(update={"wordings": wordings, "zipf": 0.0, "count": 500, "seed": 7})
-            questions = list(known.questions())
-            right = sum(e.answer == q.answer for q, e in zip(questions, student.explain(questions), strict=True))
-            say(f"{wordings} wordings: {right / len(questions):.1%}")
-        student.save(options.to)
+        for name in options.names or WORLDS:
+            make(name, options.to, options.count)
 
 
 if __name__ == "__main__":

@@ -59,25 +59,31 @@ def results(arms: dict[str, dict[int, Run]], target: float | None = 0.7, **more:
 def test_an_arm_is_held_against_another_than_the_base_too() -> None:
     slow, quick = run(50, 60, 70, 80), run(50, 70, 80, 90)
     found = results(of([slow, slow, slow], [quick, quick], [run(50, 70, 80, 90, tokens=50)] * 3))
-    assert found["arms"]["b"]["spend_ratio"]["output_tokens"] == {
+    assert found["arms"]["b"]["spend_ratio_to_a"]["output_tokens"] == {
         "value": 0.5, "low": 0.5, "high": 0.5, "seeds": 2, "other_reached": 2,
     }  # fmt: skip
     (pair,) = found["versus"]
     assert (pair["arm"], pair["against"]) == ("c", "b")
-    assert pair["spend_ratio"]["output_tokens"]["value"] == 0.5
-    assert pair["spend_ratio"]["annotations"]["value"] == 1
+    assert pair["spend_ratio_to_b"]["output_tokens"]["value"] == 0.5
+    assert pair["spend_ratio_to_b"]["annotations"]["value"] == 1
     # where c ends, at 150 tokens, b is half way from 70 to 80
-    assert pair["gain"]["output_tokens"][-1] == {"spend": 150, "value": 0.15, "low": 0.15, "high": 0.15, "seeds": 2}
-    assert "money" not in pair["gain"]
+    assert pair["gain_over_b"]["output_tokens"][-1] == {
+        "spend": 150,
+        "value": 0.15,
+        "low": 0.15,
+        "high": 0.15,
+        "seeds": 2,
+    }
+    assert "money" not in pair["gain_over_b"]
 
 
 def test_what_began_elsewhere_is_no_pair() -> None:
     elsewhere = run(50, 60, 70, origin=HERE._replace(pool="another"))
-    assert "gain" not in results(of([run(50, 60, 70)], [elsewhere]))["arms"]["b"]
+    assert "gain_over_a" not in results(of([run(50, 60, 70)], [elsewhere]))["arms"]["b"]
 
 
 def test_what_costs_nothing_is_no_ratio() -> None:
-    assert "spend_ratio" not in results(of([run(50, 60)], [run(50, 60)]), target=0.4)["arms"]["b"]
+    assert "spend_ratio_to_a" not in results(of([run(50, 60)], [run(50, 60)]), target=0.4)["arms"]["b"]
 
 
 def test_figures_are_means_over_seeds_by_round() -> None:

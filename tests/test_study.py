@@ -123,8 +123,8 @@ def test_a_study_from_its_file_to_its_results(file: Path, tmp_path: Path) -> Non
     }
     run = told["arms"]["entropy"]["curves"]["1"]
     assert [round["annotations"] for round in run] == [0, 2, 4, 6]
-    assert told["arms"]["random"]["gain"]["output_tokens"][-1]["value"] == 0
-    assert told["versus"][0]["gain"]["annotations"][-1]["spend"] == 6
+    assert told["arms"]["random"]["gain_over_random"]["output_tokens"][-1]["value"] == 0
+    assert told["versus"][0]["gain_over_random"]["annotations"][-1]["spend"] == 6
     assert len(told["arms"]["entropy"]["accepted"]) == 3
     assert "| entropy | 2 |" in first.stdout
     again = subprocess.run([*command, "--to", str(tmp_path / "again.json")], capture_output=True, text=True)
@@ -143,7 +143,7 @@ def test_a_run_that_fails_does_not_end_the_others(file: Path, tmp_path: Path) ->
     told = results(study, runs)
     assert list(told["arms"]) == ["entropy"]
     assert told["target"] is None
-    assert "spend_ratio" not in told["arms"]["entropy"]
+    assert "spend_ratio_to_random" not in told["arms"]["entropy"]
     assert told["versus"] == []
     assert curve_of(told["arms"]["entropy"]["curves"]["0"], "annotations").spend == (0, 2, 4, 6)
     assert "<svg" in plotted(told)

@@ -29,10 +29,12 @@ def told(
         "against": against,
         "target": None if target is None else round(target, 4),
         "arms": {
-            name: {**_alone(runs), **_held(runs, arms.get(against, {}), target)} for name, runs in arms.items() if runs
+            name: {**_alone(runs), **_held(runs, against, arms.get(against, {}), target)}
+            for name, runs in arms.items()
+            if runs
         },
         "versus": [
-            {"arm": one, "against": other, **_held(arms[one], arms[other], target)}
+            {"arm": one, "against": other, **_held(arms[one], other, arms[other], target)}
             for one, other in versus
             if one in arms and other in arms
         ],
@@ -62,15 +64,15 @@ def _alone(runs: Runs) -> dict[str, Any]:
     }
 
 
-def _held(runs: Runs, bases: Runs, target: float | None) -> dict[str, Any]:
+def _held(runs: Runs, other: str, bases: Runs, target: float | None) -> dict[str, Any]:
     paired = pairs(runs, bases).values()
     found: dict[str, Any] = {}
     for unit in UNITS if paired else ():
         if all(unit in round for pair in paired for run in pair for round in run.rounds):
             curves = [(curve_of(run.rounds, unit), curve_of(base.rounds, unit)) for run, base in paired]
             if target is not None and (ratio := _ratio(curves, target)):
-                found.setdefault("spend_ratio", {})[unit] = ratio
-            found.setdefault("gain", {})[unit] = _gains(curves)
+                found.setdefault(f"spend_ratio_to_{other}", {})[unit] = ratio
+            found.setdefault(f"gain_over_{other}", {})[unit] = _gains(curves)
     return found
 
 

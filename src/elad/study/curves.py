@@ -1,19 +1,24 @@
 """A run as a study reads it: round by round what it had spent, how accurate it was, and how well each score told."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from elad.annotate import judged
-from elad.answers import same_answer
 from elad.evaluate import auroc
 from elad.ledger import Ledger
 from elad.records import Attempt
 from elad.report import stored_recipe, summary
-from elad.select import SCORES
+from elad.select import SCORES, Oracle
 from elad.study.compare import Curve
 
 UNITS = ("output_tokens", "tokens", "annotations", "money")
 """In what spend is told; money where the run has a price."""
+
+Measure = Literal["answers", "steps"]
+"""What counts as right: the answer; or every step and the answer, as the file has them."""
+
+_TOLD: dict[Measure, str] = {"answers": "accuracy", "steps": "same_steps"}
+_ORACLES: dict[Measure, Oracle] = {"answers": Oracle(), "steps": Oracle(by="steps")}
 
 
 def curve_of(told: list[dict[str, Any]], unit: str) -> Curve:
@@ -22,8 +27,10 @@ def curve_of(told: list[dict[str, Any]], unit: str) -> Curve:
     return Curve(spend, tuple(round["right"] / round["total"] for round in told))
 
 
-def points(ledger: Ledger) -> list[dict[str, Any]]:
+def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]:
     """The rounds of a run that were evaluated, the first of them what was there before any.
+
+    `right` of `total`: held-out questions, by the measure; by steps, of those whose steps the file has.
 
     `accepted`: the share of what was annotated that the teacher accepted. `own_auroc`: that of the score by which the
     round was selected, where its selector has one.
@@ -32,9 +39,9 @@ def points(ledger: Ledger) -> list[dict[str, Any]]:
     told = []
     for round in summary(ledger)["rounds"]:
         annotations += round["accepted"]["total"]
-        number, spent, overall = round["round"], round["spent"], round["accuracy"]["overall"]
+        number, spent, overall = round["round"], round["spent"], round[_TOLD[measure]]["overall"]
         selector = recipe.select.informed(judged(ledger, number))
-        areas = telling(ledger.attempts(number), {**SCORES, **selector.scores})
+        areas = telling(ledger.attempts(number), {**SCORES, **selector.scores}, measure)
         told.append(
             {
                 "round": number,
@@ -50,17 +57,16 @@ def points(ledger: Ledger) -> list[dict[str, Any]]:
     return told
 
 
-def telling(attempts: Iterable[Attempt], scores: Any) -> dict[str, float]:
-    """For every score, the area under the ROC curve for "the student's answer is wrong", over all candidates.
+def telling(attempts: Iterable[Attempt], scores: Any, measure: Measure = "answers") -> dict[str, float]:
+    """For every score, the area under the ROC curve for "the student is wrong", by the measure, over all candidates.
 
     Of a pool whose answers are known, as a study's is; no selection narrows it, unlike what is paid for. A score
     without evidence, and a round in which all or none are wrong, has none.
     """
-    known = [attempt for attempt in attempts if attempt.question.answer is not None]
-    wrong = [not same_answer(a.explanation.answer, a.question.answer, a.question) for a in known]
+    marked = [(attempt, mark) for attempt in attempts if (mark := _ORACLES[measure].score(attempt)) is not None]
     areas = {}
     for name, score in scores.items():
-        values = [value for attempt in known if (value := score(attempt)) is not None]
-        if len(values) == len(known) and (area := auroc(values, wrong)) is not None:
+        values = [value for attempt, _ in marked if (value := score(attempt)) is not None]
+        if len(values) == len(marked) and (area := auroc(values, [bool(mark) for _, mark in marked])) is not None:
             areas[name] = round(area, 4)
     return areas

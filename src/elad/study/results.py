@@ -46,5 +46,5 @@ def _read(study: Study, under: Path) -> dict[str, dict[int, Run]]:
         if (arm.folder / FILE).exists():
             with Ledger(arm.folder, read_only=True) as ledger:
                 if stopped(ledger):
-                    arms.setdefault(arm.name, {})[arm.seed] = Run(points(ledger), origin_of(ledger))
+                    arms.setdefault(arm.name, {})[arm.seed] = Run(points(ledger, study.measure), origin_of(ledger))
     return arms

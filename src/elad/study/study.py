@@ -26,6 +26,7 @@ from elad.errors import InputError
 from elad.progress import heed, say
 from elad.recipe import load_recipe
 from elad.records import Record
+from elad.study.curves import Measure
 
 
 class Side(Record):
@@ -40,7 +41,8 @@ class Study(Record):
 
     `against`: the arm that the others are held against. `ceiling`: the arm whose last accuracy is the whole pool's, of
     which `share` is to be reached. `side`: more arms, over some of the seeds. `versus`: pairs of arms of which the
-    first is held against the second. Seeds pair the arms: pool, held-out questions, first student and the first
+    first is held against the second. `measure`: what counts as right of a held-out question, its answer, or every step
+    and the answer, as the file has them. Seeds pair the arms: pool, held-out questions, first student and the first
     round's draw are the same.
     """
 
@@ -51,6 +53,7 @@ class Study(Record):
     against: str
     ceiling: str
     share: float = Field(0.95, gt=0, le=1)
+    measure: Measure = "answers"
     side: Side | None = None
     versus: tuple[tuple[str, str], ...] = ()
 

@@ -62,10 +62,12 @@ def _arms(told: dict[str, Any]) -> Table:
 
 
 def _held(told: dict[str, Any]) -> Table:
-    units = [unit for unit in _UNITS if any(unit in held.get("gain", {}) for _, _, held in _comparisons(told))]
+    units = [
+        unit for unit in _UNITS if any(unit in held[f"gain_over_{other}"] for _, other, held in _comparisons(told))
+    ]
     rows = []
     for name, other, held in _comparisons(told):
-        gains, ratios = held["gain"], held.get("spend_ratio", {})
+        gains, ratios = held[f"gain_over_{other}"], held.get(f"spend_ratio_to_{other}", {})
         begun = max(_begins(told, name), _begins(told, other))
         rows.append(
             [
@@ -90,10 +92,10 @@ def _held(told: dict[str, Any]) -> Table:
 def _comparisons(told: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """An arm, the other, and what is told of the two."""
     for name, arm in told["arms"].items():
-        if name != told["against"] and "gain" in arm:
+        if name != told["against"] and f"gain_over_{told['against']}" in arm:
             yield name, told["against"], arm
     for pair in told["versus"]:
-        if "gain" in pair:
+        if f"gain_over_{pair['against']}" in pair:
             yield pair["arm"], pair["against"], pair
 
 

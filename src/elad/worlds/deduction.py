@@ -34,6 +34,9 @@ FAMILIES = (
 )  # fmt: skip
 """Adjectives that say something of the same quality; a question uses each quality once on its proof."""
 
+COMMON_NOUNS, COMMON_ADJECTIVES = 9, 2
+"""How many nouns, and adjectives of each quality, count as common: the first."""
+
 VOCABULARY = (
     *NAMES,
     *(form for noun in NOUNS for form in (noun, f"{noun}es", f"{noun}es".capitalize())),
@@ -72,12 +75,15 @@ class Deduction(World):
     """Proofs by modus ponens over a fictional ontology.
 
     `hops`: the fewest and most rules that a proof takes; short proofs are commoner, as 1 to the number of hops.
-    `distractors`: the share of questions with facts and rules that the proof does not need.
+    `distractors`: the share of questions with facts and rules that the proof does not need. `words`: `common` leaves
+    out the later nouns, and adjectives of a quality. `zipf`: the exponent by which these are rarer; 0: all alike.
     """
 
     kind: Literal["deduction"] = "deduction"
     hops: tuple[int, int] = (1, 5)
     distractors: float = Field(0.4, ge=0, le=1)
+    words: Literal["all", "common"] = "all"
+    zipf: float = Field(0.0, ge=0)
 
     @field_validator("hops")
     @classmethod
@@ -119,14 +125,17 @@ class Deduction(World):
         )[0]
         distracted = rng.random() < self.distractors
         name = rng.choice(NAMES)
-        family, *other_families = rng.sample(FAMILIES, len(FAMILIES))
-        nouns = rng.sample(NOUNS, len(NOUNS))
+        common = self.words == "common"
+        families = [family[:COMMON_ADJECTIVES] for family in FAMILIES] if common else FAMILIES
+        family, *other_families = rng.sample(families, len(families))
+        words = NOUNS[:COMMON_NOUNS] if common else NOUNS
+        nouns = _drawn(rng, words, len(words), self.zipf)
         path, others = nouns[:hops], nouns[hops:]
-        conclusion = Said(rng.choice(family), rng.random() < 0.5)
+        conclusion = Said(_drawn(rng, family, 1, self.zipf)[0], rng.random() < 0.5)
         rules = [Rule(noun, Said(after)) for noun, after in pairwise(path)] + [Rule(path[-1], conclusion)]
         facts = [Fact(name, Said(path[0]))]
         if distracted:
-            rules += _beside_the_point(rng, path, others, family, other_families)
+            rules += _beside_the_point(rng, path, others, family, other_families, self.zipf)
             facts.insert(0, Fact(name, Said(others[0])))
         rng.shuffle(rules)
         asked = Fact(name, conclusion if rng.random() < 0.5 else conclusion.denied())
@@ -270,8 +279,21 @@ def _article(word: str) -> str:
     return ("an " if word[0] in "aeiou" else "a ") if word in NOUNS else ""
 
 
+def _drawn(rng: random.Random, words: Sequence[str], count: int, zipf: float) -> list[str]:
+    """Different words, early ones likelier the larger the exponent (Efraimidis and Spirakis 2006)."""
+    if not zipf:
+        return rng.sample(words, count)
+    keys = {word: rng.random() ** (rank**zipf) for rank, word in enumerate(words, start=1)}
+    return sorted(words, key=lambda word: -keys[word])[:count]
+
+
 def _beside_the_point(
-    rng: random.Random, path: list[str], others: list[str], family: tuple[str, ...], families: list[tuple[str, ...]]
+    rng: random.Random,
+    path: list[str],
+    others: list[str],
+    family: tuple[str, ...],
+    families: list[tuple[str, ...]],
+    zipf: float,
 ) -> list[Rule]:
     """Rules that the proof does not need: branches off it, a class that the name is of too, and a false trail.
 
@@ -281,6 +303,13 @@ def _beside_the_point(
     branches = rng.sample(others[2:], min(len(path), len(others) - 4))
     rules = [Rule(noun, Said(branch)) for noun, branch in zip(path, branches, strict=False) if rng.random() < 0.7]
     bearers = [noun for noun in (*path[:-1], *branches, others[0]) if rng.random() < 0.5]
-    rules += [Rule(noun, Said(rng.choice(next(qualities)), rng.random() < 0.5)) for noun in bearers[: len(families)]]
+    rules += [
+        Rule(noun, Said(_drawn(rng, next(qualities), 1, zipf)[0], rng.random() < 0.5))
+        for noun in bearers[: len(families)]
+    ]
     stranger = others[1]  # nothing leads to it
-    return [*rules, Rule(stranger, Said(rng.choice(family), rng.random() < 0.5)), Rule(stranger, Said(path[0]))]
+    return [
+        *rules,
+        Rule(stranger, Said(_drawn(rng, family, 1, zipf)[0], rng.random() < 0.5)),
+        Rule(stranger, Said(path[0])),
+    ]
