@@ -69,6 +69,13 @@ def test_the_interval_holds_the_gain_as_often_as_it_says() -> None:
     assert held >= 74
 
 
+def test_before_scores_are_seen_any_start_and_any_limit_are_as_likely() -> None:
+    curve = LearningCurve([Seen(0, 1e-9, 2e-9), Seen(1, 1e-9, 2e-9)])
+    start, limit = curve.share(0), curve.share(1e15)
+    assert start == pytest.approx((0.5, 0.025, 0.975), abs=0.02)
+    assert limit.mean == pytest.approx(0.75, abs=0.02), "half of what is wrong at the start, on average"
+
+
 def test_more_held_out_questions_tell_more() -> None:
     narrow, wide = (LearningCurve(scores(0.5, 0.6, 0.66, 0.7, total=total)).gain(300, 400) for total in (10_000, 100))
     assert narrow.low > wide.low

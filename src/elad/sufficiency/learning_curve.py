@@ -112,17 +112,19 @@ class LearningCurve:
         """Weigh the curves; the share of wrong answers at each spend by the likeliest of them.
 
         The grid is over the first and the last share of wrong answers, which scores tell directly, and not over the
-        floor, which follows from these two and the shape.
+        floor, which follows from these two and the shape. As any floor from 0 to the first share is equally likely, so
+        is any last share that a floor can lead to: a cell is believed for as much of these as lies in it.
         """
         kept = _kept(spend / self._round)
         first, last = _levels(wrong[[0, -1]], total[[0, -1]])
-        left = kept[:, -1, None, None]
-        floor = (last - first[:, None] * left) / (1 - left)
-        shape, i, j = np.nonzero((floor >= 0) & (floor <= first[:, None]))
-        first, floor, left = first[i], floor[shape, i, j], left[shape, 0, 0]
+        half, left, highest = (last[1] - last[0]) / 2, kept[:, -1, None, None], first[:, None]
+        begins, ends = np.maximum(last - half, highest * left), np.minimum(last + half, highest)
+        shape, i, j = np.nonzero(ends > begins)
+        first, left, begins, ends = first[i], left[shape, 0, 0], begins[shape, i, j], ends[i, j]
+        floor = ((begins + ends) / 2 - first * left) / (1 - left)
         shares = (floor[:, None] + (first - floor)[:, None] * kept[shape]).clip(1e-9, 1 - 1e-9)
         logs = np.log(shares) @ wrong + np.log1p(-shares) @ (total - wrong)
-        logs -= np.log(first * (1 - left))  # a floor is as likely as another, so a last share is not
+        logs += np.log((ends - begins) / (first * (1 - left)))
         logs += _usual()[shape]
         weights = np.exp(logs - logs.max())
         believed = weights > 1e-7
@@ -132,7 +134,7 @@ class LearningCurve:
         return best
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def learning_curve(seen: tuple[Seen, ...]) -> LearningCurve:
     """The fit to these scores, done once."""
     return LearningCurve(seen)
@@ -153,11 +155,12 @@ def _usual() -> Floats:
 
 
 def _levels(wrong: Floats, total: Floats) -> tuple[Floats, Floats]:
-    """The first and the last share of wrong answers that are looked at."""
+    """The first and the last share of wrong answers that are looked at: the middles of cells."""
     from scipy.stats import beta
 
     low, high = (beta.ppf(end, 1 + wrong, 1 + total - wrong) for end in (_TAIL, 1 - _TAIL))
     if wrong[0] * total[1] < wrong[1] * total[0]:  # it has got worse: where both may be the same
         low[:], high[:] = low.min(), high.max()
-    first, last = np.linspace(low, high, _LEVELS).T
+    middles = (np.arange(_LEVELS) + 0.5) / _LEVELS
+    first, last = low[:, None] + (high - low)[:, None] * middles
     return first, last
