@@ -20,7 +20,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 fast: $(VENV)/.dev
-	$(BIN)/pytest -m "$(FAST)"
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile -m "$(FAST)"
 
 slow: $(VENV)/.dev
 	$(BIN)/pytest -m slow
