@@ -24,7 +24,7 @@ WORLDS: dict[str, World] = {
     "arithmetic": Arithmetic(
         size="small", wordings="common", tiers={"easy": 1.0, "middle": 1.0, "hard": 1.0}, distractors=0.0, seed=11
     ),
-    "deduction": Deduction(hops=(1, 3), words="common", distractors=0.0, seed=11),
+    "deduction": Deduction(hops=(1, 2), zipf=3.0, distractors=0.0, seed=11),
 }
 """What each student reads."""
 

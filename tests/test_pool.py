@@ -70,6 +70,8 @@ def test_columns_are_mapped(tmp_path: Path) -> None:
     assert questions(source)[0].meta == {}
     assert not questions(source.model_copy(update={"where": {"split": "train"}}))
     assert questions(source.model_copy(update={"where": {"meta.hops": 2}}))
+    assert questions(source.model_copy(update={"where": {"meta.hops": [1, 2]}}))
+    assert not questions(source.model_copy(update={"where": {"meta.hops": [1, 3]}}))
 
 
 BAD = [

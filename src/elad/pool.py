@@ -37,10 +37,11 @@ class File(Part):
 
     `fields` says which column each field comes from: a name, a dotted path (`meta.hops`), several whose values are
     joined (`[meta.hops, meta.distractors]`), or null to leave the field out; a field that is not named comes from the
-    column of its own name. `where` keeps the rows whose columns have these values, and `tenths` those whose questions
-    fall into some of ten parts, 0 to 9, by their content: so one file is pool and held out. `answers` is the kind of
-    answer that the questions have: it decides when two of them say the same. `on_bad_row`: `skip` sets bad rows aside
-    as unusable, `stop` (the default) refuses the file before anything is paid for.
+    column of its own name. `where` keeps the rows whose columns have these values (one of them, where a list is
+    given), and `tenths` those whose questions fall into some of ten parts, 0 to 9, by their content: so one file is
+    pool and held out. `answers` is the kind of answer that the questions have: it decides when two of them say the
+    same. `on_bad_row`: `skip` sets bad rows aside as unusable, `stop` (the default) refuses the file before anything
+    is paid for.
     """
 
     kind: Literal["file"] = "file"
@@ -189,7 +190,9 @@ def _column(row: Mapping[str, Any], name: str, missing: Any = None) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether a column has a value; in a CSV file, where every value is a text, also as one."""
+    """Whether a column has a value, or one of a list of them; in a CSV file, where all are texts, also as one."""
+    if isinstance(other, list) and not isinstance(one, list):
+        return any(_same(one, value) for value in other)
     return bool(one == other) or str(one) == str(other)
 
 
