@@ -14,8 +14,13 @@ import pytest
 import yaml
 
 from elad.errors import InputError
+from elad.evaluate import Scores
+from elad.ledger import Ledger
+from elad.loop import distil
 from elad.recipe import Recipe
+from elad.records import Explanation
 from elad.study import Curve, curve_of, gain_at, load_study, results, run_study, spend_ratio
+from elad.study.curves import points, telling
 from elad.study.plot import plotted
 from elad.study.study import runs_of
 
@@ -87,6 +92,30 @@ def test_the_side_is_run_after_the_others_and_changes_none_of_them(file: Path, t
     arms = list(runs_of(load_study(file), tmp_path))
     assert arms[:4] == before
     assert [(arm.name, arm.seed, arm.folder) for arm in arms[4:]] == [("margin", 1, tmp_path / "small/margin/1")]
+
+
+def test_a_study_like_another_says_what_is_different(file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump({"like": str(file), "name": "other", "measure": "steps"}))
+    assert load_study(other) == load_study(file).model_copy(update={"name": "other", "measure": "steps"})
+    other.write_text(yaml.safe_dump({"like": str(tmp_path / "nowhere.yaml")}))
+    with pytest.raises(InputError, match=r"nowhere\.yaml can't be read"):
+        load_study(other)
+
+
+def test_steps_are_measured_where_answers_can_be_guessed(recipe: Recipe, tmp_path: Path) -> None:
+    distil(recipe, tmp_path)
+    with Ledger(tmp_path, read_only=True) as ledger:
+        by_steps, scores = points(ledger, "steps"), ledger.traced(1, "evaluate", Scores)
+        assert scores
+        assert (by_steps[1]["right"], by_steps[1]["total"]) == (scores.steps.overall.right, scores.steps.overall.total)
+        attempts = list(ledger.attempts(1))
+    guessed = [a.model_copy(update={"explanation": Explanation(steps=(), answer=a.question.answer)}) for a in attempts]
+    gold = [(a, Explanation(steps=a.question.steps, answer=a.question.answer)) for a in attempts]
+    sound = [a.model_copy(update={"explanation": explanation}) for a, explanation in gold]
+    ranked = {id(a): float(place) for place, a in enumerate([*sound, *guessed])}
+    assert telling([*sound, *guessed], {"rank": lambda a: ranked[id(a)]}, "steps") == {"rank": 1.0}
+    assert telling([*sound, *guessed], {"rank": lambda a: ranked[id(a)]}) == {}, "by their answers none is wrong"
 
 
 @pytest.mark.parametrize(

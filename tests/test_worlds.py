@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from elad.errors import InputError
 from elad.records import Question
-from elad.worlds import Arithmetic, Deduction, World
+from elad.worlds import Arithmetic, Deduction, World, deduction
 from elad.worlds.operations import COMMON, OPERATIONS, TIERS, find_operation, skeleton
 
 
@@ -65,6 +66,20 @@ def test_sizes() -> None:
     hops = {q.meta["hops"] for q in questions(Deduction(count=300))}
     assert hops == {1, 2, 3, 4, 5}
     assert {q.domain for q in questions(Deduction(count=30, hops=(2, 2), distractors=1))} == {"2 hops, distractors"}
+
+
+def test_rarer_words_of_the_deduction_world_are_left_out_or_rare_as_asked_for() -> None:
+    def said(**changes: Any) -> Counter[str]:
+        world = Deduction(count=400, hops=(1, 3), **changes)
+        return Counter(word for q in questions(world) for word in re.findall(r"[a-z]+", q.text.lower()))
+
+    rare = [*deduction.NOUNS[deduction.COMMON_NOUNS :], "brown", "orange", "luminous"]
+    assert all(said()[word] for word in rare)
+    assert not any(said(words="common")[word] for word in rare)
+    assert questions(Deduction(count=50, hops=(5, 5), words="common", distractors=1))
+    tail = said(zipf=1.5)
+    assert tail["brimpus"] > 4 * tail["zumpus"] > 0
+    assert tail["blue"] > 3 * tail["orange"]
 
 
 def test_distractors_are_there_when_asked_for() -> None:

@@ -93,13 +93,16 @@ class Arm(NamedTuple):
 
 
 def load_study(path: Path) -> Study:
-    """Read a study, and every arm's recipe. Raises InputError with what is wrong."""
+    """Read a study, and every arm's recipe. Raises InputError with what is wrong.
+
+    What a file with `like: OTHER.yaml` does not say is as in the other.
+    """
+    content = _content(path)
+    if isinstance(content, dict) and "like" in content:
+        other = _content(Path(content.pop("like")))
+        content = {**other, **content} if isinstance(other, dict) else content
     try:
-        study = Study.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}. Expected a study in YAML.") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        study = Study.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -111,6 +114,15 @@ def load_study(path: Path) -> Study:
             where = "arms" if arm.name in study.arms else "side.arms"
             raise InputError(f"{path}: {where}.{arm.name}: {error}") from error
     return study
+
+
+def _content(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}. Expected a study in YAML.") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def runs_of(study: Study, under: Path) -> Iterator[Arm]:

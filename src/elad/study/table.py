@@ -52,7 +52,7 @@ def _arms(told: dict[str, Any]) -> Table:
     caption = (
         f"Mean held-out accuracy over seeds after shares of {most:,.0f} output tokens of the teacher's and in the end, "
         "and the output tokens spent by then; the share of what was annotated that the teacher accepted, and the AUROC "
-        'of the score by which was selected, for "the student\'s answer is wrong": means over rounds.'
+        'of the score by which was selected, for "the student is wrong": means over rounds.'
     )
     return Table(
         caption,
