@@ -57,7 +57,10 @@ def _alone(runs: Runs) -> dict[str, Any]:
     rounds = [run.rounds for run in runs.values()]
     names = sorted({name for run in rounds for round in run for name in round["auroc"]})
     return {
-        "curves": {str(seed): run.rounds for seed, run in runs.items()},
+        "curves": {
+            str(seed): [{name: value for name, value in round.items() if name != "auroc"} for round in run.rounds]
+            for seed, run in runs.items()
+        },
         "auroc": {name: _by_round([[r["auroc"] for r in run] for run in rounds], name) for name in names},
         "own_auroc": _by_round(rounds, "own_auroc"),
         "accepted": _by_round(rounds, "accepted"),

@@ -11,6 +11,7 @@ side: {seeds: [0, 1, 2], arms: {margin: {select.kind: margin}}}
 versus: [[elad, margin]]
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -22,7 +23,9 @@ from typing import Any, NamedTuple, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from elad.errors import InputError
+from elad.errors import EladError, InputError
+from elad.folder import stopped
+from elad.ledger import FILE, Ledger
 from elad.progress import heed, say
 from elad.recipe import load_recipe
 from elad.records import Record
@@ -154,11 +157,25 @@ def run_study(study: Study, under: Path, jobs: int = 1) -> dict[Arm, str]:
 
 def _run(recipe: Path, arm: Arm) -> str | None:
     heed()
+    if _is_done(recipe, arm):
+        return None
     command = [sys.executable, "-m", "elad", "run", str(recipe), "--run", str(arm.folder), *arm.overrides]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     if done.returncode == 0:
         return None
     return (done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"])[-1]
+
+
+def _is_done(recipe: Path, arm: Arm) -> bool:
+    """Whether it is there as it would be run: then no process has to find that out, nor what is wrong with it."""
+    if not (arm.folder / FILE).exists():
+        return False
+    try:
+        with Ledger(arm.folder, read_only=True) as ledger:
+            made_with = json.loads(ledger.fact("recipe") or "null")
+            return bool(stopped(ledger)) and made_with == load_recipe(recipe, arm.overrides).resolved()
+    except EladError:
+        return False
 
 
 def _written(value: Any) -> str:
