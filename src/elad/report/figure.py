@@ -39,7 +39,12 @@ def of_bars(name: str, caption: str, rounds: Mapping[int, Mapping[str, float]], 
 
 def against_spend(name: str, caption: str, series: Mapping[str, Sequence[Point]], unit: str) -> Figure:
     """Curves of shares against what was spent."""
-    return of_curves(name, caption, series, Axis(f"{unit} spent", "~s"), Axis("share", PERCENT))
+    return of_curves(name, caption, series, of_spend(f"{unit} spent", unit), Axis("share", PERCENT))
+
+
+def of_spend(title: str, unit: str) -> Axis:
+    """An axis of spend: money without the prefixes by which thousands are k, for small sums would be milli."""
+    return Axis(title, "~r" if unit == "money" else "~s")
 
 
 def unit_of(runs: Iterable[Rounds]) -> str:

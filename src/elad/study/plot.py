@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from elad.report.arms import mean_curve
+from elad.report.figure import of_spend
 from elad.report.plots import Axis, Point, drawn, layers, standalone
 from elad.select import SCORES
 from elad.study.curves import UNITS, curve_of
@@ -49,7 +50,7 @@ def units(arms: Mapping[str, Any]) -> list[str]:
 
 def spent(unit: str) -> Axis:
     """An axis of spend."""
-    return Axis(unit if unit == "annotations" else f"teacher's {unit.replace('_', ' ')}", "~s")
+    return of_spend(unit if unit == "annotations" else f"teacher's {unit.replace('_', ' ')}", unit)
 
 
 def own_area() -> Axis:
