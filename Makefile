@@ -47,12 +47,12 @@ training: $(VENV)/.user
 annotate: $(VENV)/.user
 	$(BIN)/python benchmarks/annotate.py
 
-# the students of the studies, and a study of them: studies/results/arithmetic.json and .svg
+# the students of the studies, and the studies of them: studies/results/TASK.json and .svg
 students: $(VENV)/.user
 	$(BIN)/python studies/make_students.py
 
 study: $(VENV)/.user
-	$(BIN)/elad study studies/arithmetic.yaml --jobs 2
+	for task in arithmetic deduction prontoqa; do $(BIN)/elad study studies/$$task.yaml --jobs 2 || exit; done
 
 # how quick a report is in a browser: benchmarks/results/page.json
 page: $(VENV)/.dev

@@ -80,7 +80,8 @@ def test_how_common_flaws_are_is_learnt_of_audits_alone() -> None:
     share = np.mean([flaw is not None for _, flaw in many])
     paid = paid_for(many, audits=200, batch=300)
     assert np.mean([j.flawed for j in paid]) > share + 0.2, "what is paid for is flawed more often"
-    chances = [Flaws(paid).chance(a) for a, _ in many[:300]]
+    flaws = Flaws(paid)
+    chances = [flaws.chance(a) for a, _ in many[:300]]
     assert np.mean(chances) == pytest.approx(share, abs=0.06)
     unaudited = Flaws([Judged(j.attempt, j.verdict, audit=False) for j in paid])
     assert np.mean([unaudited.chance(a) for a, _ in many[:300]]) > share + 0.08
