@@ -1,10 +1,16 @@
-"""What the README shows was measured: its tables are those of the committed results files."""
+"""What the README and the findings show was measured: their tables are those of the committed results files."""
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+import pytest
+
 from elad.report import domains, shares, table
+from elad.select import SCORES
+from elad.study import load_results
+from elad.study.table import markdown
 
 ROOT = Path(__file__).parent.parent
 
@@ -134,3 +140,20 @@ RATIOS = {
     "distilabel's processor time (batches of 50), over ours": "cpu_vs_distilabel_batches_of_50",
     "Curator's processor time, over ours": "cpu_vs_curator",
 }
+
+
+def findings() -> set[str]:
+    return {" ".join(line.split()) for line in (ROOT / "docs" / "findings.md").read_text().splitlines()}
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "deduction", "prontoqa"])
+def test_the_findings_are_those_of_the_studies(task: str) -> None:
+    told = load_results(ROOT / "studies" / "results" / f"{task}.json")
+    assert {line for line in markdown(told).splitlines() if line.startswith("|")} <= findings()
+    areas = told["arms"]["learned"]["auroc"]
+    chance, gain = areas["chance of a flaw"][1:], areas["learned"][1:]
+    single = {name: areas[name][1:] for name in SCORES if name in areas}
+    best = max(single, key=lambda name: fmean(single[name]))
+    reached = sum(c >= max(values) for c, *values in zip(chance, *single.values(), strict=True))
+    means = [f"{fmean(chance):.3f}", f"{fmean(gain):.3f}", f"{best}, {fmean(single[best]):.3f}"]
+    assert row(task, *means, f"{reached} of {len(chance)}") in findings()

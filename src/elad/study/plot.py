@@ -16,7 +16,7 @@ from elad.study.curves import UNITS, curve_of
 ROUND = Axis("round")
 ACCURACY = Axis("held-out accuracy", ".0%")
 ACCEPTED = Axis("accepted by the teacher", ".0%")
-_AREA = Axis("AUROC for a wrong answer", ".2f")
+_AREA = Axis("AUROC for being wrong", ".2f")
 _SIZE = {"width": 400, "height": 230}
 _INK = "var(--ink)"
 
