@@ -22,7 +22,7 @@ from elad.student import Student
 from elad.sufficiency import LowerBound
 from elad.sufficiency.exam import Exam, Look, looks
 from elad.teacher import Reply, Request, Solver
-from elad.worlds import WORLDS
+from elad.worlds import WORLDS, Arithmetic
 from tests.runs import contents, small_recipe
 
 
@@ -215,6 +215,16 @@ def test_what_cannot_be_examined_is_told(run: Path, recipe: Recipe, tmp_path: Pa
         certify(tmp_path / "begun", Wanted({"agreement": 0.9}))
     with pytest.raises(InputError, match="no question is left for an exam"):
         certify(tmp_path / "emptied", Wanted({"agreement": 0.9}))
+
+
+def test_a_teacher_that_compares_answers_can_not_examine_explanations(minimal_student: Path, tmp_path: Path) -> None:
+    world = Arithmetic(size="small", count=44, seed=1)
+    rows = [{"id": q.id, "question": q.text, "answer": q.answer, "steps": q.steps} for q in world.questions()]
+    (tmp_path / "told.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    teacher = {"kind": "recorded", "path": str(tmp_path / "told.jsonl")}
+    distil(small_recipe(minimal_student, teacher=teacher), tmp_path / "run")
+    with pytest.raises(InputError, match="compares answers"):
+        certify(tmp_path / "run", Wanted({"agreement": 0.5}))
 
 
 def test_at_the_command_line(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,19 @@ def test_same_recipe_same_seed_same_everything(minimal_student: Path, tmp_path: 
     assert contents(tmp_path / "one")["traces"] != contents(tmp_path / "third")["traces"]
 
 
+def test_a_run_from_before_a_field_was_there_goes_on(minimal_student: Path, tmp_path: Path) -> None:
+    reason = run(minimal_student, tmp_path)
+    with Ledger(tmp_path) as ledger:
+        for name in ("recipe", "course"):
+            told = json.loads(ledger.fact(name) or "")
+            assert told["pool"].pop("zipf") == 1.5
+            ledger.state_fact(name, json.dumps(told))
+    assert run(minimal_student, tmp_path) == reason
+    pool = {"kind": "arithmetic", "size": "small", "count": 40, "seed": 1, "zipf": 2.0}
+    with pytest.raises(RunFolderError, match=r"pool\.zipf: 1\.5 here, 2\.0 there"):
+        run(minimal_student, tmp_path, pool=pool)
+
+
 @pytest.mark.parametrize(
     "select",
     [

@@ -15,14 +15,16 @@ import yaml
 
 from elad.errors import InputError
 from elad.evaluate import Scores
-from elad.ledger import Ledger
+from elad.ledger import FILE, Ledger
 from elad.loop import distil
-from elad.recipe import Recipe
+from elad.pool import File
+from elad.recipe import Recipe, load_recipe
 from elad.records import Explanation
 from elad.study import Curve, curve_of, gain_at, load_study, results, run_study, spend_ratio
 from elad.study.curves import points, telling
 from elad.study.plot import plotted
 from elad.study.study import runs_of
+from elad.worlds import Arithmetic
 
 
 def test_a_curve_is_read_between_its_rounds() -> None:
@@ -101,6 +103,10 @@ def test_a_study_like_another_says_what_is_different(file: Path, tmp_path: Path)
     other.write_text(yaml.safe_dump({"like": str(tmp_path / "nowhere.yaml")}))
     with pytest.raises(InputError, match=r"nowhere\.yaml can't be read"):
         load_study(other)
+    for odd in (None, 3, str(other)):
+        other.write_text(yaml.safe_dump({"like": odd}))
+        with pytest.raises(InputError, match="like is"):
+            load_study(other)
 
 
 def test_steps_are_measured_where_answers_can_be_guessed(recipe: Recipe, tmp_path: Path) -> None:
@@ -116,6 +122,31 @@ def test_steps_are_measured_where_answers_can_be_guessed(recipe: Recipe, tmp_pat
     ranked = {id(a): float(place) for place, a in enumerate([*sound, *guessed])}
     assert telling([*sound, *guessed], {"rank": lambda a: ranked[id(a)]}, "steps") == {"rank": 1.0}
     assert telling([*sound, *guessed], {"rank": lambda a: ranked[id(a)]}) == {}, "by their answers none is wrong"
+
+
+def test_a_run_of_another_recipe_is_not_counted_as_an_arms(file: Path, tmp_path: Path) -> None:
+    study = load_study(file).model_copy(update={"seeds": (0,)})
+    runs = tmp_path / "runs"
+    for arm in runs_of(study, runs):
+        distil(load_recipe(study.recipe, arm.overrides), arm.folder)
+    assert list(results(study, runs)["arms"]) == ["random", "entropy"]
+    changed = study.model_copy(update={"arms": {**study.arms, "entropy": {"select.kind": "entropy"}}})
+    assert list(results(changed, runs)["arms"]) == ["random"]
+    (runs / "small" / "random" / "0" / FILE).write_text("torn")
+    assert list(results(study, runs)["arms"]) == ["entropy"], "what can't be read costs no other run"
+
+
+def test_steps_that_the_file_has_not_can_not_be_counted(recipe: Recipe, tmp_path: Path) -> None:
+    rows = [
+        {"id": str(n), "question": q.text, "answer": q.answer} for n, q in enumerate(Arithmetic(count=4).questions())
+    ]
+    (tmp_path / "held.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    bare = recipe.model_copy(update={"held_out": File(path=tmp_path / "held.jsonl")})
+    distil(bare, tmp_path / "run")
+    with Ledger(tmp_path / "run", read_only=True) as ledger:
+        assert points(ledger)[0]["total"] == 4
+        with pytest.raises(InputError, match="can be counted by its steps"):
+            points(ledger, "steps")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from elad.errors import RunFolderError, StorageError
 from elad.fit import Fitted
 from elad.ledger import Ledger
@@ -32,7 +34,7 @@ def claim(ledger: Ledger, recipe: Recipe) -> None:
     how patiently it is asked and what it costs may always change.
     """
     resolved, course = recipe.resolved(), _course(recipe)
-    before = json.loads(ledger.fact("course") or "null")
+    before = _before(ledger)
     if before and ledger.counts():
         untouched = ledger.calls.none_was_made()
         free = set() if ledger.last_round("train") else {"train"}
@@ -51,6 +53,16 @@ def claim(ledger: Ledger, recipe: Recipe) -> None:
         (ledger.folder / "recipe.yaml").write_text(recipe.as_yaml(), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{ledger.folder / 'recipe.yaml'} can't be written: {error.strerror}") from error
+
+
+def _before(ledger: Ledger) -> dict[str, Any] | None:
+    """The course of the recipe that the folder was made with, by today's fields: one that is new has its default."""
+    made_with = ledger.fact("recipe")
+    try:
+        return _course(Recipe.model_validate_json(made_with)) if made_with else None
+    except ValidationError:
+        before: dict[str, Any] | None = json.loads(ledger.fact("course") or "null")
+        return before
 
 
 def _course(recipe: Recipe) -> dict[str, Any]:

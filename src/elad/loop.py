@@ -7,7 +7,7 @@ the same function starts a run, resumes it after any interruption, and does noth
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,10 +41,10 @@ class Attempted(Record):
 
 
 class Chosen(NamedTuple):
-    """A round's questions, with what the student wrote of them: where from, who chose, and the attempts."""
+    """A round's questions: where from, what the student wrote of them, and who chose, as it was informed."""
 
     attempted: Attempted
-    selector: Selector
+    informed: Callable[[], Selector]
     choice: Choice
     attempts: list[Attempt]
 
@@ -103,16 +103,16 @@ def choose(run: Run, number: int) -> Chosen:
     attempted = ledger.trace(
         number, "attempt", Attempted, lambda: explain(run, attempts, recipe.rounds.candidates, seed)
     )
-    size, selector = recipe.rounds, recipe.select.informed(judged(ledger, number))
+    size, informed = recipe.rounds, cache(lambda: recipe.select.informed(judged(ledger, number)))
     choice = ledger.trace(
         number,
         "select",
         Choice,
-        lambda: Choice.of(selector, attempts, size.audited, size.batch, seed),
+        lambda: Choice.of(informed(), attempts, size.audited, size.batch, seed),
         _are_selected,
     )
     paid_for = {*choice.audited, *choice.selected}
-    return Chosen(attempted, selector, choice, [attempt for attempt in attempts if attempt.question.id in paid_for])
+    return Chosen(attempted, informed, choice, [attempt for attempt in attempts if attempt.question.id in paid_for])
 
 
 def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
@@ -123,7 +123,7 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     say(f"round {number}")
 
     attempts = ledger.attempts(number)
-    attempted, selector, choice, chosen = choose(run, number)
+    attempted, informed, choice, chosen = choose(run, number)
     bought = trace(
         "annotate",
         Bought,
@@ -148,8 +148,10 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
     shutil.rmtree(scratch, ignore_errors=True)
     taught = [annotation for each in (*earlier, round) for annotation in each.kept]
     trace("revisit", Revisited, lambda: revisit(student, taught, str(recipe.seed)))
+    is_news = ledger.traced(number, "evaluate", Scores) is None
     after = trace("evaluate", Scores, lambda: evaluate(student, held_out))
-    say(_news(bought, after, aurocs(attempts, bought.annotations, selector)))
+    if is_news:
+        say(_news(bought, after, aurocs(attempts, bought.annotations, informed())))
     return round._replace(after=after)
 
 

@@ -41,6 +41,11 @@ def certify(folder: Path, wanted: Wanted) -> dict[str, Any]:
             raise InputError(
                 f"{folder} has not stopped: an exam is of a run's last student. `elad run` with its recipe goes on."
             )
+        if not recipe.teacher.judges_steps:
+            raise InputError(
+                f"{folder}: a teacher of kind {recipe.teacher.kind!r} that compares answers can't hold an exam of "
+                "explanations."
+            )
         number = ledger.last_round("stop") + 1
         with heard_by(ledger.clock.heard):
             standing = _held(ledger, recipe, number, wanted)

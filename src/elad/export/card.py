@@ -155,7 +155,7 @@ def _agreement(told: dict[str, Any]) -> str:
 
 def _exam(told: dict[str, Any]) -> str:
     exam = told["of_this"].get("exam")
-    return f"; of this {said(exam)} for its exam, beside the budget" if exam else ""
+    return f"; of this {said(exam)} for its exam" if exam else ""
 
 
 def _certified(told: dict[str, Any]) -> list[str]:

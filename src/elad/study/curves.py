@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from elad.annotate import judged
+from elad.errors import InputError
 from elad.evaluate import auroc
 from elad.ledger import Ledger
 from elad.records import Attempt
@@ -40,6 +41,10 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
     for round in summary(ledger)["rounds"]:
         annotations += round["accepted"]["total"]
         number, spent, overall = round["round"], round["spent"], round[_TOLD[measure]]["overall"]
+        if not overall["total"]:
+            raise InputError(
+                f"{ledger.folder}: no held-out question can be counted by its {measure}: the file has none."
+            )
         selector = recipe.select.informed(judged(ledger, number))
         areas = telling(ledger.attempts(number), {**SCORES, **selector.scores}, measure)
         told.append(

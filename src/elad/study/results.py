@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from elad.errors import InputError
-from elad.folder import stopped
-from elad.ledger import FILE, Ledger
+from elad.ledger import Ledger
 from elad.machine import versions
 from elad.study.arms import Run, last_accuracy, told
 from elad.study.curves import points
 from elad.study.origin import origin_of
-from elad.study.study import Study, runs_of
+from elad.study.study import Study, is_done, runs_of
 
 
 def results(study: Study, under: Path) -> dict[str, Any]:
@@ -43,8 +42,7 @@ def load_results(path: Path) -> dict[str, Any]:
 def _read(study: Study, under: Path) -> dict[str, dict[int, Run]]:
     arms: dict[str, dict[int, Run]] = {}
     for arm in runs_of(study, under):
-        if (arm.folder / FILE).exists():
+        if is_done(study.recipe, arm):
             with Ledger(arm.folder, read_only=True) as ledger:
-                if stopped(ledger):
-                    arms.setdefault(arm.name, {})[arm.seed] = Run(points(ledger, study.measure), origin_of(ledger))
+                arms.setdefault(arm.name, {})[arm.seed] = Run(points(ledger, study.measure), origin_of(ledger))
     return arms

@@ -11,7 +11,6 @@ side: {seeds: [0, 1, 2], arms: {margin: {select.kind: margin}}}
 versus: [[elad, margin]]
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from elad.ledger import FILE, Ledger
 from elad.progress import heed, say
 from elad.recipe import load_recipe
 from elad.records import Record
+from elad.report import stored_recipe
 from elad.study.curves import Measure
 
 
@@ -102,8 +102,8 @@ def load_study(path: Path) -> Study:
     """
     content = _content(path)
     if isinstance(content, dict) and "like" in content:
-        other = _content(Path(content.pop("like")))
-        content = {**other, **content} if isinstance(other, dict) else content
+        content = {**_shared(path, content["like"]), **content}
+        del content["like"]
     try:
         study = Study.model_validate(content)
     except ValidationError as error:
@@ -117,6 +117,13 @@ def load_study(path: Path) -> Study:
             where = "arms" if arm.name in study.arms else "side.arms"
             raise InputError(f"{path}: {where}.{arm.name}: {error}") from error
     return study
+
+
+def _shared(path: Path, like: Any) -> dict[str, Any]:
+    other = _content(Path(like)) if isinstance(like, str) else None
+    if not isinstance(other, dict) or "like" in other:
+        raise InputError(f"{path}: like is {like!r}. Expected the file of a study that is not itself like another.")
+    return other
 
 
 def _content(path: Path) -> Any:
@@ -157,7 +164,7 @@ def run_study(study: Study, under: Path, jobs: int = 1) -> dict[Arm, str]:
 
 def _run(recipe: Path, arm: Arm) -> str | None:
     heed()
-    if _is_done(recipe, arm):
+    if is_done(recipe, arm):
         return None
     command = [sys.executable, "-m", "elad", "run", str(recipe), "--run", str(arm.folder), *arm.overrides]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -166,14 +173,13 @@ def _run(recipe: Path, arm: Arm) -> str | None:
     return (done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"])[-1]
 
 
-def _is_done(recipe: Path, arm: Arm) -> bool:
-    """Whether it is there as it would be run: then no process has to find that out, nor what is wrong with it."""
+def is_done(recipe: Path, arm: Arm) -> bool:
+    """Whether it has stopped, and was made by the recipe as it is now."""
     if not (arm.folder / FILE).exists():
         return False
     try:
         with Ledger(arm.folder, read_only=True) as ledger:
-            made_with = json.loads(ledger.fact("recipe") or "null")
-            return bool(stopped(ledger)) and made_with == load_recipe(recipe, arm.overrides).resolved()
+            return bool(stopped(ledger)) and stored_recipe(ledger) == load_recipe(recipe, arm.overrides)
     except EladError:
         return False
 

@@ -34,6 +34,11 @@ class Recorded(Teacher):
 
     converses: ClassVar[bool] = False
 
+    @property
+    def judges_steps(self) -> bool:
+        """What it accepts by its answer, it accepts by whatever steps."""
+        return self.accepts == "steps"
+
     def ready(self) -> None:
         """Read the file. Raises InputError where it can't be read or holds no rationale."""
         if not self._records:

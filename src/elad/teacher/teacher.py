@@ -74,6 +74,11 @@ class Teacher(Part):
     converses: ClassVar[bool] = True
     """Whether it can be asked step by step."""
 
+    @property
+    def judges_steps(self) -> bool:
+        """Whether what it says of an explanation is said of its steps, and not of its answer alone."""
+        return True
+
     keeps: ClassVar[bool] = False
     """Whether it keeps what it answers by itself, so that nothing is lost when nobody waits for it."""
 

@@ -76,14 +76,14 @@ class Deduction(World):
 
     `hops`: the fewest and most rules that a proof takes; short proofs are commoner, as 1 to the number of hops.
     `distractors`: the share of questions with facts and rules that the proof does not need. `words`: `common` leaves
-    out the later nouns, and adjectives of a quality. `zipf`: the exponent by which these are rarer; 0: all alike.
+    out the later nouns, and adjectives of a quality. `zipf`: the exponent by which later ones are rarer; 0: all alike.
     """
 
     kind: Literal["deduction"] = "deduction"
     hops: tuple[int, int] = (1, 5)
     distractors: float = Field(0.4, ge=0, le=1)
     words: Literal["all", "common"] = "all"
-    zipf: float = Field(0.0, ge=0)
+    zipf: float = Field(0.0, ge=0, le=3)
 
     @field_validator("hops")
     @classmethod
