@@ -72,7 +72,7 @@ certificate: $(VENV)/.user
 
 # how well the next round is foretold, and what stopping by it saves: benchmarks/results/value.json
 value: $(VENV)/.user
-	$(BIN)/python benchmarks/value.py $(wildcard runs/studies/arithmetic/[!w]*/*)
+	$(BIN)/python benchmarks/value.py $(filter-out runs/studies/arithmetic/whole/%,$(wildcard runs/studies/arithmetic/*/*))
 
 # the runs that the README quotes: benchmarks/results/demo.json and prontoqa.json
 runs: $(VENV)/.user
