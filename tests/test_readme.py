@@ -10,7 +10,7 @@ import pytest
 from elad.report import domains, shares, table
 from elad.select import SCORES
 from elad.study import load_results
-from elad.study.table import markdown
+from elad.study.table import markdown, ratio
 
 ROOT = Path(__file__).parent.parent
 
@@ -149,7 +149,12 @@ def findings() -> set[str]:
 @pytest.mark.parametrize("task", ["arithmetic", "deduction", "prontoqa"])
 def test_the_findings_are_those_of_the_studies(task: str) -> None:
     told = load_results(ROOT / "studies" / "results" / f"{task}.json")
-    assert {line for line in markdown(told).splitlines() if line.startswith("|")} <= findings()
+    assert {" ".join(line.split()) for line in markdown(told).splitlines() if line.startswith("|")} <= findings()
+    spent = [
+        ratio(told["arms"][arm]["spend_ratio_to_random"]["output_tokens"])
+        for arm in ("elad", "learned", "step_entropy", "self_consistency")
+    ]
+    assert row(task, f"{told['target']:.1%}", *spent) in findings() & readme()
     areas = told["arms"]["learned"]["auroc"]
     chance, gain = areas["chance of a flaw"][1:], areas["learned"][1:]
     single = {name: areas[name][1:] for name in SCORES if name in areas}

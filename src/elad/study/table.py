@@ -74,7 +74,7 @@ def _held(told: dict[str, Any]) -> Table:
                 name,
                 other,
                 str(gains[_UNIT][-1]["seeds"]),
-                *(_ratio(ratios[unit]) if unit in ratios else "" for unit in units),
+                *(ratio(ratios[unit]) if unit in ratios else "" for unit in units),
                 _points(gains[_UNIT][-1]) if gains[_UNIT][-1]["spend"] >= begun else "",
             ]
         )
@@ -116,7 +116,8 @@ def _mean(by_round: list[float | None], form: str) -> str:
     return format(fmean(known), form) if known else ""
 
 
-def _ratio(told: dict[str, Any]) -> str:
+def ratio(told: dict[str, Any]) -> str:
+    """`at most 0.31 [0.28, 0.35]`: a ratio of spends, with its interval where there are several seeds."""
     value, low, high = ("never" if told[name] is None else f"{told[name]:.2f}" for name in ("value", "low", "high"))
     known = f"{'at most ' if told['other_reached'] < told['seeds'] and value != 'never' else ''}{value}"
     return f"{known} [{low}, {high}]" if told["seeds"] > 1 else known
