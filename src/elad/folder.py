@@ -56,13 +56,16 @@ def claim(ledger: Ledger, recipe: Recipe) -> None:
 
 
 def _before(ledger: Ledger) -> dict[str, Any] | None:
-    """The course of the recipe that the folder was made with, by today's fields: one that is new has its default."""
-    made_with = ledger.fact("recipe")
+    """The course that the folder was made with, by today's fields: one that is new has its default.
+
+    But who the teacher is, it had found out then: from the environment, for one.
+    """
+    before: dict[str, Any] | None = json.loads(ledger.fact("course") or "null")
     try:
-        return _course(Recipe.model_validate_json(made_with)) if made_with else None
+        made_with = Recipe.model_validate_json(ledger.fact("recipe") or "null")
     except ValidationError:
-        before: dict[str, Any] | None = json.loads(ledger.fact("course") or "null")
         return before
+    return before and {**_course(made_with), "teacher": before["teacher"]}
 
 
 def _course(recipe: Recipe) -> dict[str, Any]:
