@@ -118,6 +118,8 @@ def _mean(by_round: list[float | None], form: str) -> str:
 
 def ratio(told: dict[str, Any]) -> str:
     """`at most 0.31 [0.28, 0.35]`: a ratio of spends, with its interval where there are several seeds."""
+    if told["low"] is None:  # in no draw of seeds does the arm reach the target
+        return "never"
     value, low, high = ("never" if told[name] is None else f"{told[name]:.2f}" for name in ("value", "low", "high"))
     known = f"{'at most ' if told['other_reached'] < told['seeds'] and value != 'never' else ''}{value}"
     return f"{known} [{low}, {high}]" if told["seeds"] > 1 else known
