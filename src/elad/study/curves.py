@@ -34,7 +34,7 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
     `right` of `total`: held-out questions, by the measure; by steps, of those whose steps the file has.
 
     `accepted`: the share of what was annotated that the teacher accepted. `own_auroc`: that of the score by which the
-    round was selected, where its selector has one.
+    round was selected, where its selector has one. Raises InputError where nothing that is held out can be counted so.
     """
     recipe, annotations = stored_recipe(ledger), 0
     told = []
