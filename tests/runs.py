@@ -1,7 +1,7 @@
 """Runs that take a second, for tests of what surrounds them."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,9 @@ from elad.errors import Interrupted
 from elad.evaluate import Scores, evaluate
 from elad.ledger import FILE
 from elad.recipe import Recipe
+from elad.records import Annotation, Attempt
+from elad.student import Student
+from elad.turn import Turn
 
 
 def small_recipe(student: Path, **changes: Any) -> Recipe:
@@ -25,6 +28,17 @@ def small_recipe(student: Path, **changes: Any) -> Recipe:
         "stop": [{"kind": "budget", "rounds": 3}],
     }
     return Recipe.model_validate({**content, **changes})
+
+
+def turn_of(
+    student: Student,
+    attempts: Iterable[Attempt] = (),
+    earlier: Sequence[Annotation] = (),
+    held_out: frozenset[str] = frozenset(),
+    folder: Path = Path("nowhere"),
+) -> Turn:
+    """A first round, for a part to work on."""
+    return Turn(1, "s", student, attempts, earlier, held_out, folder)
 
 
 def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:

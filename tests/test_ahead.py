@@ -23,11 +23,11 @@ def asked_in_training(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     training = threading.Event()
     trained, ask = loop._train, Solver.ask
 
-    def train(run: Any, lesson: Any, scratch: Path) -> Any:
+    def train(run: Any, turn: Any, new: Any) -> Any:
         counts.append(0)
         training.set()
         try:
-            return trained(run, lesson, scratch)
+            return trained(run, turn, new)
         finally:
             for thread in threading.enumerate():
                 if thread.name == "asks ahead":

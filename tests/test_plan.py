@@ -101,10 +101,10 @@ def test_a_plan_in_the_middle_of_a_run_reckons_by_what_was_spent(
 
     trained = loop._train
 
-    def train(run: Any, lesson: Any, scratch: Path) -> Any:
-        if lesson.number == 2:
+    def train(run: Any, turn: Any, new: Any) -> Any:
+        if turn.number == 2:
             raise Stop
-        return trained(run, lesson, scratch)
+        return trained(run, turn, new)
 
     monkeypatch.setattr(loop, "_train", train)
     with pytest.raises(Stop):

@@ -13,8 +13,9 @@ from elad.layout import PLAIN
 from elad.records import Annotation, Attempt, Evidence, Explanation, Needs, Question, SpanEvidence, Verdict
 from elad.student import Student
 from elad.text import question_digest
-from elad.train import Lesson, Rehearsal, Sft
+from elad.train import Rehearsal, Sft
 from elad.worlds import Arithmetic
+from tests.runs import turn_of
 
 
 def annotation(question: Question) -> Annotation:
@@ -38,11 +39,12 @@ QUESTIONS = list(Arithmetic(size="small", count=12).questions())
 
 def test_what_is_rehearsed() -> None:
     attempts = [attempt(q, n) for n, q in enumerate(QUESTIONS)] + [attempt(Question(id="x", text="x"), 0, answer=None)]
-    lesson = Lesson([annotation(QUESTIONS[0])], [annotation(Question(id="old", text="old"))], attempts)
-    rehearsed = [example.prompt for example in Rehearsal(surest=0.4).examples(STUDENT, lesson)]
+    turn = turn_of(STUDENT, attempts, earlier=[annotation(Question(id="old", text="old"))])
+    new = [annotation(QUESTIONS[0])]
+    rehearsed = [example.prompt for example in Rehearsal(surest=0.4).examples(turn, new)]
     assert rehearsed == [PLAIN.asked(Question(id="old", text="old")), *(PLAIN.asked(q) for q in QUESTIONS[1:5])]
-    assert len(Rehearsal(items=3).examples(STUDENT, lesson)) == 3
-    assert len(Rehearsal(items=0).examples(STUDENT, lesson)) == 1, "what was paid for is always gone over"
+    assert len(Rehearsal(items=3).examples(turn, new)) == 3
+    assert len(Rehearsal(items=0).examples(turn, new)) == 1, "what was paid for is always gone over"
 
 
 def test_a_file_is_rehearsed_first_without_what_is_held_out_or_paid_for(tmp_path: Path) -> None:
@@ -51,8 +53,8 @@ def test_a_file_is_rehearsed_first_without_what_is_held_out_or_paid_for(tmp_path
     rows = [{"question": q.text, "steps": q.steps, "answer": q.answer} for q in (held_out, paid, known)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     rehearsal = Rehearsal.model_validate({"file": {"path": str(file)}})
-    lesson = Lesson([annotation(paid)], [], [attempt(QUESTIONS[0], 0.1)], frozenset({question_digest(held_out)}))
-    assert [example.prompt for example in rehearsal.examples(STUDENT, lesson)] == [PLAIN.asked(known)]
+    turn = turn_of(STUDENT, [attempt(QUESTIONS[0], 0.1)], held_out=frozenset({question_digest(held_out)}))
+    assert [example.prompt for example in rehearsal.examples(turn, [annotation(paid)])] == [PLAIN.asked(known)]
 
 
 def test_a_file_that_can_not_be_rehearsed_is_told(tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_a_file_that_can_not_be_rehearsed_is_told(tmp_path: Path) -> None:
 def test_a_lesson_of_nothing_changes_nothing(tmp_path: Path) -> None:
     student = Student.load("tiny")
     before = {name: t.clone() for name, t in student.model.state_dict().items()}
-    assert Sft().train(student, Lesson([], [], [attempt(QUESTIONS[0], 0.1)]), "s", tmp_path).steps == 0
+    assert Sft().train(turn_of(student, [attempt(QUESTIONS[0], 0.1)], folder=tmp_path), []).steps == 0
     assert all(t.equal(before[name]) for name, t in student.model.state_dict().items())
 
 
@@ -80,9 +82,9 @@ def test_without_rehearsal_the_easy_tier_is_forgotten_and_with_it_it_is_not(tmp_
     for items, epochs in ((0, 40), (300, 6)):
         student = Student.load("tiny", most=48)
         before = evaluate(student, easy).answers.overall.share
-        lesson = Lesson(hard, [], student.attempt(pool, Needs(), "s"))
+        turn = turn_of(student, student.attempt(pool, Needs(), "s"), folder=tmp_path)
         optimiser = Optimiser(learning_rate=1e-3, batch=16, epochs=epochs)
-        Sft(optimiser=optimiser, rehearsal=Rehearsal(items=items)).train(student, lesson, "s", tmp_path)
+        Sft(optimiser=optimiser, rehearsal=Rehearsal(items=items)).train(turn, hard)
         after[items] = evaluate(student, easy).answers.overall.share
     assert before > 0.9
     assert after[0] < before - 0.15

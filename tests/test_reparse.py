@@ -66,9 +66,9 @@ def test_what_is_read_again_is_trained_on_in_the_rounds_to_come(
     monkeypatch.undo()
     assert len(reparse(tmp_path)["found"]) == 3
 
-    def noted(run: Any, lesson: Any, scratch: Path) -> Any:
-        lessons.append([annotation.question.id for annotation in lesson.earlier])
-        return trained(run, lesson, scratch)
+    def noted(run: Any, turn: Any, new: Any) -> Any:
+        lessons.append([annotation.question.id for annotation in turn.earlier])
+        return trained(run, turn, new)
 
     monkeypatch.setattr(loop, "_train", noted)
     assert verdict is loop._verdict

@@ -21,7 +21,7 @@ FLOORS = [
     {"recipe_errors"},
     {"sufficiency"},
     {"evaluate", "train", "annotate", "keep"},
-    {"select"},
+    {"select", "turn"},
     {"fit"},
     {"student", "teacher"},
     {"pool", "prices"},

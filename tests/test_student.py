@@ -165,3 +165,15 @@ def test_a_model_without_all_of_its_weights_is_told(untrained: Student, tmp_path
 def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"student.model: .* can't be loaded"):
         Student.load(tmp_path)
+
+
+def test_samples_are_as_many_as_asked_for_and_follow_from_the_seed_alone() -> None:
+    student = Student.load("tiny", most=24)
+    asked = list(Arithmetic(size="small", count=4).questions())
+    drawn = student.sample(asked, 5, 1.0, "s")
+    assert [len(each) for each in drawn] == [5] * 4
+    assert len({explanation for each in drawn for explanation in each}) > 5
+    assert student.sample(asked[2:], 5, 1.0, "s") == drawn[2:], "whatever is written beside it"
+    assert student.sample(asked, 5, 1.0, "t") != drawn
+    long = Question(id="long", text="a " * 6000)
+    assert student.sample([long, asked[0]], 5, 1.0, "s") == [[], drawn[0]]

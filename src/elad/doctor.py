@@ -114,7 +114,7 @@ def fits(chosen: Recipe, student: "Student", asked: Sequence[Question]) -> Itera
         )
     rows = rows_that_fit(model, longest + 2 * student.most)
     yield Finding("scoring", "ok", f"{rows} texts at a time (the longest prompt has {longest} tokens)")
-    yield _tried("training", lambda: chosen.train.fits(student), "this student can be trained so")
+    yield _tried("training", lambda: chosen.fits(student), "this student can be trained so")
     if isinstance(chosen.train, Sft):
         yield _training_memory(chosen.train, student, longest + student.most)
 

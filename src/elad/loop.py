@@ -21,13 +21,13 @@ from elad.pool import admit
 from elad.prices import in_force, of_run
 from elad.progress import counter, heard_by, say
 from elad.recipe import Recipe
-from elad.records import Attempt, Question, Record
+from elad.records import Annotation, Attempt, Question, Record
 from elad.select import Choice, Selector
 from elad.student import Student
 from elad.sufficiency import Round, Sufficiency
 from elad.teacher import Desk
 from elad.text import question_digest
-from elad.train import Lesson
+from elad.turn import Turn
 
 _PIECE = 512
 """Candidates whose attempts are kept together: what a kill costs, and what is in memory."""
@@ -76,7 +76,7 @@ def begin(recipe: Recipe, ledger: Ledger) -> Run:
     for _, part in recipe.parts():
         part.ready()
     student = recipe.student.load(sound_student(ledger))
-    recipe.train.fits(student)
+    recipe.fits(student)
     hold_to_origin(ledger, recipe, student)
     price = of_run(ledger, recipe.teacher.price, recipe.teacher.listed_price)
     desk = Desk(recipe.teacher, ledger, recipe.budget, price)
@@ -124,28 +124,24 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
 
     attempts = ledger.attempts(number)
     attempted, informed, choice, chosen = choose(run, number)
-    bought = trace(
-        "annotate",
-        Bought,
-        lambda: recipe.annotate.annotate(desk, number, chosen, frozenset(choice.audited)),
-        _are_annotated,
-    )
-    kept = trace("keep", Kept, lambda: recipe.keep.keep(bought.annotations)).ids
-    new = [annotation for annotation in bought.annotations if annotation.question.id in kept]
-    lesson = Lesson(
-        new=new,
+    turn = Turn(
+        number,
+        _seed(recipe, number),
+        student,
+        attempts,
         earlier=[annotation for round in earlier for annotation in round.kept],
-        attempts=attempts,
         held_out=frozenset(map(question_digest, held_out)),
-        number=number,
+        folder=ledger.folder / f"training-{number:02d}",
     )
-    scratch = ledger.folder / f"training-{number:02d}"
+    bought = trace("annotate", Bought, lambda: _annotate(run, turn, chosen, frozenset(choice.audited)), _are_annotated)
+    kept = trace("keep", Kept, lambda: recipe.keep.keep(turn, bought.annotations)).ids
+    new = [annotation for annotation in bought.annotations if annotation.question.id in kept]
     emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
     paid, price = ledger.calls.spent(up_to=number), in_force(ledger)
     round = Round(number, bought, new, before, before, emptied, not desk.has_room(number), paid, price)
     with _asking_ahead(run, [*earlier, round]):
-        trace("train", Trained, lambda: _train(run, lesson, scratch))
-    shutil.rmtree(scratch, ignore_errors=True)
+        trace("train", Trained, lambda: _train(run, turn, new))
+    shutil.rmtree(turn.folder, ignore_errors=True)
     taught = [annotation for each in (*earlier, round) for annotation in each.kept]
     trace("revisit", Revisited, lambda: revisit(student, taught, str(recipe.seed)))
     is_news = ledger.traced(number, "evaluate", Scores) is None
@@ -183,9 +179,14 @@ def _asking_ahead(run: Run, rounds: Sequence[Round]) -> AbstractContextManager[N
     return asking(desk, number + 1, asks) if asks else nullcontext()
 
 
-def _train(run: Run, lesson: Lesson, scratch: Path) -> Trained:
-    fitted = run.recipe.train.train(run.student, lesson, _seed(run.recipe, lesson.number), scratch)
-    return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, lesson.number)))
+def _annotate(run: Run, turn: Turn, chosen: Sequence[Attempt], audited: frozenset[str]) -> Bought:
+    annotate = run.recipe.annotate
+    return annotate.enrich(turn, annotate.annotate(run.desk, turn.number, chosen, audited))
+
+
+def _train(run: Run, turn: Turn, new: Sequence[Annotation]) -> Trained:
+    fitted = run.recipe.train.train(turn, new)
+    return Trained(fitted=fitted, weights=run.student.save(student_folder(run.ledger, turn.number)))
 
 
 def _seed(recipe: Recipe, number: int) -> str:

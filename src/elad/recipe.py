@@ -28,7 +28,7 @@ from elad.pool import Source
 from elad.recipe_errors import complaint, repeated
 from elad.records import Part, Record
 from elad.select import Diverse, Egss, KCentre, Scorer, Selector
-from elad.student import StudentSource
+from elad.student import Student, StudentSource
 from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule, Value
 from elad.teacher import Endpoint, Human, Local, Recorded, Solver, Teacher
 from elad.train import Sft, Trainer
@@ -130,6 +130,11 @@ class Recipe(Record):
         """The parts that do the work of a round, by their verbs."""
         verbs = ("teacher", "select", "annotate", "keep", "train")
         return [*((verb, getattr(self, verb)) for verb in verbs), *(("stop", rule) for rule in self.stop)]
+
+    def fits(self, student: Student) -> None:
+        """Look, before anything is paid for, whether the parts can work with the student. Raises InputError."""
+        for part in (self.annotate, self.keep, self.train):
+            part.fits(student)
 
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data."""

@@ -140,7 +140,8 @@ class Annotation(Record):
     """What training reads: a question, the explanation to learn, and where each of its steps came from.
 
     `verdict` is the teacher's word on the student's attempt. `audit` marks a question that was drawn uniformly,
-    whatever the selector wanted. `calls` are the keys of the calls that paid for it.
+    whatever the selector wanted. `calls` are the keys of the calls that paid for it. `also`: explanations that are
+    learnt beside the target, which nobody was paid for.
     """
 
     question: Question
@@ -150,3 +151,4 @@ class Annotation(Record):
     authors: tuple[Author, ...]
     audit: bool = False
     calls: tuple[str, ...] = ()
+    also: tuple[Explanation, ...] = ()

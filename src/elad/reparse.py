@@ -1,7 +1,8 @@
 """Reading a run's replies once more, by the parsers of today and without a call.
 
 A question that was set aside because its reply could not be read, and can be now, becomes an annotation of its round:
-the rounds to come train on it as on all earlier ones, and exports have it. Students that were trained are as they were.
+the rounds to come train on it as on all earlier ones, and exports have it. Students that were trained are as they were,
+and no keeper is asked about it, which may have judged the others by the student of that round.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ from elad.annotate import Bought
 from elad.keep import Kept
 from elad.ledger import Ledger
 from elad.recipe import Recipe
+from elad.records import Record
 from elad.report import stored_recipe
 from elad.select import Choice
 from elad.teacher import FromLedger
@@ -38,6 +40,8 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> list[str]:
         return []
     left = {id: why for id, why in bought.unusable.items() if id not in found}
     whole = bought.model_copy(update={"annotations": bought.annotations + again.annotations, "unusable": left})
-    kept: Kept = recipe.keep.keep(whole.annotations)
-    ledger.amend(number, {"annotate": whole, "keep": kept}, [(id, "annotated", None) for id in found])
+    outcomes: dict[str, Record] = {"annotate": whole}
+    if kept := ledger.traced(number, "keep", Kept):
+        outcomes["keep"] = kept.model_copy(update={"ids": (*kept.ids, *sorted(found))})
+    ledger.amend(number, outcomes, [(id, "annotated", None) for id in found])
     return sorted(found)

@@ -4,6 +4,7 @@ from elad.annotate.annotator import Annotator, Bought
 from elad.annotate.dialogue import Dialogue
 from elad.annotate.rationale import Rationale
 from elad.annotate.revise import Revise
+from elad.annotate.talker import Talker
 from elad.annotate.verdicts import judged
 
-__all__ = ["Annotator", "Bought", "Dialogue", "Rationale", "Revise", "judged"]
+__all__ = ["Annotator", "Bought", "Dialogue", "Rationale", "Revise", "Talker", "judged"]

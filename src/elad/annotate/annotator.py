@@ -1,16 +1,13 @@
-"""What every annotator does: turn attempts into annotations, at a teacher's price."""
+"""What every annotator does: say what the student is to learn of the questions that were chosen."""
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import Field
-
-from elad.annotate.talk import Talk, hold
 from elad.records import Annotation, Attempt, Part, Record
+from elad.student import Student
 from elad.teacher import Answerer, Request
-from elad.teacher.prompts import prompt
+from elad.turn import Turn
 
 
 class Bought(Record):
@@ -22,15 +19,7 @@ class Bought(Record):
 
 
 class Annotator(Part):
-    """What the student learns from. Override `annotate` where a method needs more than talks with one teacher.
-
-    `prompt`: a shipped one, or a file. `votes`: for a teacher that errs, how many of its answers to one question are
-    asked for at most; no more are bought once a majority of so many agrees. What most of them say counts; of
-    equally many, the first.
-    """
-
-    prompt: str
-    votes: int = Field(1, gt=0)
+    """What the student learns from: what a teacher is paid for, and what models on this machine make of it."""
 
     reads_attempts: ClassVar[bool] = True
     """Whether what the teacher is asked depends on what the student wrote."""
@@ -40,86 +29,24 @@ class Annotator(Part):
 
     @property
     def prompt_digest(self) -> str:
-        """SHA-256 of the prompt."""
-        return hashlib.sha256(prompt(self.prompt).encode()).hexdigest()
-
-    @abstractmethod
-    def request(self, attempt: Attempt, max_output_tokens: int) -> Request:
-        """What the teacher is asked first about an attempt."""
-
-    @abstractmethod
-    def read(self, attempt: Attempt, request: Request, reply: str) -> Annotation | Request:
-        """The annotation in a reply to a request, or what is asked next. Raises BadReply."""
-
-    @abstractmethod
-    def agree(self, one: Annotation, other: Annotation) -> bool:
-        """Whether two answers about an attempt say the same, where there are votes."""
-
-    @property
-    def first_votes(self) -> int:
-        """How many answers to a question are asked for at once: a majority, if they agree."""
-        return self.votes // 2 + 1
+        """SHA-256 of what the teacher is told to do; nothing where none is asked."""
+        return ""
 
     def most_calls(self, steps: int) -> int:
-        """How many calls an explanation of so many steps can take: each vote, and each again where it can't be read."""
-        return 2 * self.votes
+        """How many calls an explanation of so many steps can take."""
+        return 0
 
     def first_requests(self, attempt: Attempt, max_output_tokens: int) -> list[Request]:
-        """The requests about an attempt that are made whatever comes of any: one a first vote."""
-        return [self._sampled(attempt, max_output_tokens, sample) for sample in range(self.first_votes)]
+        """The requests about an attempt that are made whatever comes of any."""
+        return []
 
-    def ready(self) -> None:
-        """Read the prompt. Raises InputError."""
-        prompt(self.prompt)
+    def fits(self, student: Student) -> None:
+        """Look, before anything is paid for, whether it can work beside the student. Raises InputError."""
 
+    @abstractmethod
     def annotate(self, teacher: Answerer, round: int, attempts: Sequence[Attempt], audited: frozenset[str]) -> Bought:
-        """Talk with the teacher about each attempt, as often as votes are needed."""
-        talks: list[list[Talk]] = [[] for _ in attempts]
-        wanted = self.first_votes
-        while True:
-            new = []
-            for attempt, held in zip(attempts, talks, strict=True):
-                while len(held) < wanted and self._undecided(held):
-                    request = self._sampled(attempt, teacher.max_output_tokens, len(held))
-                    held.append(Talk(attempt, request, self.read))
-                    new.append(held[-1])
-            hold(teacher, round, new)
-            wanted += 1
-            if wanted > self.votes:
-                break
-        return self._counted(attempts, talks, audited)
+        """What is paid for. Of the same answers always the same, so that what was said can be read again."""
 
-    def _sampled(self, attempt: Attempt, max_output_tokens: int, sample: int) -> Request:
-        return self.request(attempt, max_output_tokens).model_copy(update={"sample": sample})
-
-    def _undecided(self, held: Sequence[Talk]) -> bool:
-        most = max((len(group) for group in self._groups(held)), default=0)
-        unheard = any(talk.annotation is None and talk.why is None and not talk.next for talk in held)
-        return most <= self.votes // 2 and not unheard
-
-    def _groups(self, held: Sequence[Talk]) -> list[list[Annotation]]:
-        """The answers, those together that say the same."""
-        groups: list[list[Annotation]] = []
-        for found in (talk.annotation for talk in held if talk.annotation):
-            same = next((group for group in groups if self.agree(group[0], found)), None)
-            if same is None:
-                groups.append([found])
-            else:
-                same.append(found)
-        return groups
-
-    def _counted(self, attempts: Sequence[Attempt], talks: Sequence[list[Talk]], audited: frozenset[str]) -> Bought:
-        annotations: list[Annotation] = []
-        unusable: dict[str, str] = {}
-        unasked: list[str] = []
-        for attempt, held in zip(attempts, talks, strict=True):
-            id = attempt.question.id
-            heard = sum(talk.annotation is not None or talk.why is not None for talk in held)
-            if heard < self.first_votes:  # the budget ended before a majority could have spoken
-                unasked.append(id)
-            elif groups := self._groups(held):
-                paid = {"audit": id in audited, "calls": tuple(call for talk in held for call in talk.calls)}
-                annotations.append(max(groups, key=len)[0].model_copy(update=paid))
-            else:
-                unusable[id] = next(talk.why for talk in held if talk.why)
-        return Bought(annotations=tuple(annotations), unusable=unusable, unasked=tuple(unasked))
+    def enrich(self, turn: Turn, bought: Bought) -> Bought:
+        """What was bought, with what models on this machine add to it at no price."""
+        return bought

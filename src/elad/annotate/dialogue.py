@@ -7,15 +7,15 @@ The protocol is our own reconstruction, as `revise` is.
 
 from typing import ClassVar, Literal
 
-from elad.annotate.annotator import Annotator
 from elad.annotate.revise import revised, same_flaw
+from elad.annotate.talker import Talker
 from elad.records import Annotation, Attempt
 from elad.teacher.messages import Request, as_text, dialogue_request, dialogue_turn
 from elad.teacher.prompts import prompt
 from elad.teacher.replies import read_revision
 
 
-class Dialogue(Annotator):
+class Dialogue(Talker):
     """The teacher reads a step at a time and, at the first flawed one, writes what follows."""
 
     kind: Literal["dialogue"] = "dialogue"

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from elad.annotate.annotator import Annotator
+from elad.annotate.talker import Talker
 from elad.answers import same_answer
 from elad.records import Annotation, Attempt, Verdict
 from elad.teacher.messages import Request, rationale_request
@@ -10,7 +10,7 @@ from elad.teacher.prompts import prompt
 from elad.teacher.replies import read_rationale
 
 
-class Rationale(Annotator):
+class Rationale(Talker):
     """The teacher never judges the student's steps, so its verdict is only whether the answers agree."""
 
     kind: Literal["rationale"] = "rationale"

@@ -6,14 +6,14 @@ rule of the first flaw and that accepted steps stay as the student wrote them ar
 
 from typing import Literal
 
-from elad.annotate.annotator import Annotator
+from elad.annotate.talker import Talker
 from elad.records import Annotation, Attempt
 from elad.teacher.messages import Request, revise_request
 from elad.teacher.prompts import prompt
 from elad.teacher.replies import Revision, read_revision
 
 
-class Revise(Annotator):
+class Revise(Talker):
     """The teacher finds the first flawed step and writes only what follows it."""
 
     kind: Literal["revise"] = "revise"

@@ -1,5 +1,5 @@
 """Fit: the training loop, for trainers to build on. Its parts that need torch are imported where they are used."""
 
-from elad.fit.settings import EarlyStopping, Fitted, Optimiser, Service
+from elad.fit.settings import EarlyStopping, Fitted, Optimiser, Service, SoftLabels
 
-__all__ = ["EarlyStopping", "Fitted", "Optimiser", "Service"]
+__all__ = ["EarlyStopping", "Fitted", "Optimiser", "Service", "SoftLabels"]

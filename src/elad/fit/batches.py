@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 def steps(lengths: Sequence[int], optimiser: Optimiser, rng: random.Random) -> Iterator[list[int]]:
     """The rows of one step after another: 16 steps' worth is drawn, sorted by length, cut, and shuffled again."""
     size = optimiser.batch * optimiser.accumulate
-    left = round(len(lengths) * optimiser.epochs)
+    left = optimiser.steps * size if optimiser.steps else round(len(lengths) * optimiser.epochs)
     while left > 0:
         order = rng.sample(range(len(lengths)), len(lengths))[:left]
         left -= len(order)

@@ -7,6 +7,7 @@ the training was interrupted and went on.
 import math
 import random
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from elad.fit.course import Course
 from elad.fit.learner import Learner, prepare
 from elad.fit.optimiser import optimised
 from elad.fit.settings import EarlyStopping, Fitted, Optimiser
+from elad.fit.soft_labels import WhiteBox
 from elad.progress import counter, say
 from elad.student import Example, Lora, Student
 from elad.text import digest
@@ -35,6 +37,7 @@ def fit(
     lora: Lora | None = None,
     frozen: Sequence[str] = (),
     early_stopping: EarlyStopping | None = None,
+    soft: WhiteBox | None = None,
     folder: Path | None = None,
     keep_every: float = 300.0,
     log: Log = lambda figures, step: None,
@@ -42,8 +45,9 @@ def fit(
     """Train the student in place; without examples it stays as it is.
 
     `optimiser` moves all weights but the `frozen` ones, patterns of their names; with `lora` low-rank updates alone.
-    In `folder` the training is kept every so many seconds, and goes on from there when it is begun again. Raises
-    InputError when the loss is no longer a number, or the student can't be trained so.
+    `soft`: a model whose distributions are learnt too. In `folder` the training is kept every so many seconds, and goes
+    on from there when it is begun again. Raises InputError when the loss is no longer a number, or the student can't be
+    trained so.
     """
     rows = [Row(*student.encode(example.prompt, example.target)) for example in examples]
     fitting = [row for row in rows if student.context is None or len(row.ids) <= student.context]
@@ -54,16 +58,15 @@ def fit(
         return Fitted(left_out=left_out)
     rng = random.Random(seed)
     dev = _set_aside(fitting, early_stopping, rng) if early_stopping else []
-    plan = list(steps([len(row.ids) for row in fitting], optimiser, rng))
+    plan = list(islice(steps([len(row.ids) for row in fitting], optimiser, rng), optimiser.steps))
     epoch = math.ceil(len(fitting) / (optimiser.batch * optimiser.accumulate))
     student.changing()
     torch.manual_seed(random.Random(seed).getrandbits(31))
     prepare(student, optimiser, lora, frozen)
-    learner = Learner(student, optimiser)
+    learner = Learner(student, optimiser, soft)
     adam, schedule = optimised(learner.model, optimiser, len(plan))
-    checkpoint = Checkpoint(
-        folder, digest(repr((seed, optimiser, lora, frozen, early_stopping, dev, fitting))), keep_every
-    )
+    settings = (seed, optimiser, lora, frozen, early_stopping, soft and soft.how)
+    checkpoint = Checkpoint(folder, digest(repr((*settings, dev, fitting))), keep_every)
     course = checkpoint.load(learner.model, adam, schedule) or Course()
     if dev and not course.dev:
         course.looked(learner.loss(dev), learner.model)

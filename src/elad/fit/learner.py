@@ -9,6 +9,7 @@ from elad.errors import InputError
 from elad.fit.batches import IGNORED, Row, batch, can_pack
 from elad.fit.optimiser import freeze, precision
 from elad.fit.settings import Optimiser
+from elad.fit.soft_labels import WhiteBox
 from elad.student import Lora, Student
 from elad.student.memory import halved
 
@@ -28,9 +29,10 @@ def prepare(student: Student, optimiser: Optimiser, lora: Lora | None, frozen: S
 class Learner:
     """Gradients of a student's trainable weights. In a `with` block it is in training mode."""
 
-    def __init__(self, student: Student, optimiser: Optimiser) -> None:
+    def __init__(self, student: Student, optimiser: Optimiser, soft: WhiteBox | None = None) -> None:
         self.model: Any = student.model
         self._student = student
+        self._soft = soft
         self._optimiser = optimiser
         self._at_once = optimiser.batch
         self._precision = precision(optimiser, student.model.device)
@@ -50,7 +52,7 @@ class Learner:
         tokens = sum(len(row.learnt) for row in rows)
 
         def descend(part: Sequence[Row]) -> float:
-            loss = self._sum(part) / tokens
+            loss = self._sum(part, self._soft) / tokens
             loss.backward()  # type: ignore[no-untyped-call]
             return loss.item()
 
@@ -59,7 +61,7 @@ class Learner:
         return total
 
     def loss(self, rows: Sequence[Row]) -> float:
-        """The mean loss a token of rows that are not learnt."""
+        """The mean cross-entropy a token of rows that are not learnt, in nats."""
         training = self.model.training
         self.model.eval()
         with torch.inference_mode():
@@ -76,10 +78,12 @@ class Learner:
                 self._at_once = halved(min(self._at_once, len(rows)), error)
             self.model.zero_grad()  # out here nothing holds on to what was computed before
 
-    def _sum(self, rows: Sequence[Row]) -> torch.Tensor:
+    def _sum(self, rows: Sequence[Row], soft: WhiteBox | None = None) -> torch.Tensor:
         read = batch(self._student, rows, packed=self._optimiser.packed)
         with torch.autocast(read.labels.device.type, self._precision, enabled=self._precision != torch.float32):
             logits = self.model(**read.inputs).logits
-        return torch.nn.functional.cross_entropy(
+            divergence = soft.divergence(read, logits) if soft else 0.0
+        hard = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), read.labels.flatten(), ignore_index=IGNORED, reduction="sum"
         )
+        return soft.how.hard * hard + soft.how.soft * divergence if soft else hard

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from elad.records import Record
 
@@ -14,8 +14,9 @@ class Optimiser(Record):
     """How the weights are moved: AdamW over steps of `accumulate` batches of `batch` texts.
 
     `learning_rate` is reached after `warmup` (a share of all steps) and then follows the `schedule`: along a cosine to
-    a tenth of itself, linearly to nothing, or constant. `epochs` counts passes over the examples. `weight_decay` spares
-    norms, biases and embeddings; `clip` bounds the gradient's norm. `packed`: a batch is one row without padding,
+    a tenth of itself, linearly to nothing, or constant. `epochs` counts passes over the examples; `steps`, where they
+    are named, are so many whatever the examples. `weight_decay` spares norms, biases and embeddings; `clip` bounds the
+    gradient's norm. `packed`: a batch is one row without padding,
     whose texts don't see each other. `precision`: of the arithmetic, not of the weights; `auto` is bfloat16 on a GPU
     that has it. `checkpointing`: take less memory by computing what lies between layers twice.
     """
@@ -24,6 +25,7 @@ class Optimiser(Record):
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = Field(0.1, ge=0, le=1)
     epochs: float = Field(3.0, gt=0, allow_inf_nan=False)
+    steps: PositiveInt | None = None
     batch: int = Field(16, gt=0)
     accumulate: int = Field(1, gt=0)
     packed: bool = False
@@ -31,6 +33,20 @@ class Optimiser(Record):
     checkpointing: bool = False
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)
+
+
+class SoftLabels(Record):
+    """Another model's distributions over next tokens, learnt beside the tokens themselves.
+
+    `model`: `mentor`, the round's (`annotate.mentor`); or a Hugging Face directory or hub id, with the student's
+    tokenizer. A token's loss is `hard` times its cross-entropy and `soft` times KL(model || student), in nats, both
+    softened by `temperature`. Mentor-KD has 0.7, 0.3 and 2, DDK 1, 0.2 and 1.
+    """
+
+    model: str = "mentor"
+    hard: float = Field(0.7, ge=0, allow_inf_nan=False)
+    soft: float = Field(0.3, ge=0, allow_inf_nan=False)
+    temperature: float = Field(2.0, gt=0, allow_inf_nan=False)
 
 
 class EarlyStopping(Record):

@@ -5,6 +5,7 @@ from typing import Literal
 
 from elad.keep.keeper import Keeper, Kept
 from elad.records import Annotation
+from elad.turn import Turn
 
 
 class All(Keeper):
@@ -12,6 +13,6 @@ class All(Keeper):
 
     kind: Literal["all"] = "all"
 
-    def keep(self, annotations: Sequence[Annotation]) -> Kept:
+    def keep(self, turn: Turn, annotations: Sequence[Annotation]) -> Kept:
         """All of them."""
         return Kept(ids=tuple(annotation.question.id for annotation in annotations))

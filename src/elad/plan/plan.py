@@ -63,9 +63,11 @@ def _planned(run: Run, probe: int) -> dict[str, Any]:
 
 def _reckoned(run: Run, number: int, chosen: Sequence[Attempt], seconds: dict[str, float]) -> dict[str, Any]:
     recipe, price = run.recipe, in_force(run.ledger)
-    requests = [recipe.annotate.request(attempt, recipe.teacher.max_output_tokens) for attempt in chosen]
+    most_tokens = recipe.teacher.max_output_tokens
+    asked = [(a, first) for a in chosen if (first := recipe.annotate.first_requests(a, most_tokens))]
+    requests = [first[0] for _, first in asked]
     spent, known = Cost.of(run.ledger.calls.spent(), price), _known(run)
-    guesses = [_guess(run, *asked) for asked in zip(chosen, requests, strict=True)]
+    guesses = [_guess(run, attempt, first) for attempt, first in asked]
     each = Cost.mean(known or [Cost.of(guess, price) for guess in guesses] or [Cost()])
     most = _most(run, number)
     questions = min(float(most), affordable(recipe.budget, spent, each))
@@ -111,12 +113,12 @@ def _known(run: Run) -> list[Cost]:
     return [Cost.of(usage, in_force(run.ledger)) for usage in usages.values()]
 
 
-def _guess(run: Run, attempt: Attempt, request: Request) -> Usage:
+def _guess(run: Run, attempt: Attempt, requests: Sequence[Request]) -> Usage:
     """What a question may cost while nothing is known: replies are taken to be as long as what the student said."""
     said = attempt.explanation
     reply = count_tokens("\n".join((*said.steps, said.answer or "")))
-    talk = Usage(calls=1, input_tokens=run.recipe.teacher.reckoned(request), output_tokens=reply)
-    return run.desk.counted(sum([talk] * run.recipe.annotate.first_votes, Usage()))
+    talks = [Usage(calls=1, input_tokens=run.recipe.teacher.reckoned(r), output_tokens=reply) for r in requests]
+    return run.desk.counted(sum(talks, Usage()))
 
 
 def _most(run: Run, number: int) -> int:

@@ -1,18 +1,16 @@
 """Gathering evidence: all that is asked of a student's explanations, in one pass over their tokens."""
 
 import gc
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from elad.errors import InputError
 from elad.records import Attempt, Evidence, Explanation, Likelihood, Needs, Question
 from elad.student.decode import Continuation
+from elad.student.dice import rolls
 from elad.student.likelihood import Reading
 from elad.student.spans import Spans, locate
 
@@ -125,12 +123,8 @@ class _Draft:
     def _rolled(self, prompt: Sequence[int], count: int, purpose: str) -> list[Continuation]:
         """Samples whose dice fall as the seed, the question, the purpose, and a sample's and a token's number say."""
         most = self._student.room(prompt)
-        key = hashlib.sha256(f"{self._seed}/{self._question.id}/{purpose}".encode()).digest()
-        dice = np.random.Generator(np.random.Philox(key=int.from_bytes(key[:16], "little")))
-        return [
-            Continuation(prompt, most, self._source, rolls=rolls.data, owner=self)
-            for rolls in dice.random((count, most))
-        ]
+        dice = rolls(f"{self._seed}/{self._question.id}/{purpose}", count, most)
+        return [Continuation(prompt, most, self._source, rolls=each.data, owner=self) for each in dice]
 
     @cached_property
     def spans(self) -> Spans:

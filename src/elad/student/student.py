@@ -11,7 +11,7 @@ from elad.errors import InputError
 from elad.layout import Layout
 from elad.machine import best_device
 from elad.progress import heed, say, track
-from elad.records import Attempt, Explanation, Likelihood, Needs, Question
+from elad.records import Annotation, Attempt, Explanation, Likelihood, Needs, Question
 from elad.student import tiny
 from elad.student.lora import Lora, adapted, holds_adapter, is_adapted, merged, with_adapter
 from elad.student.prompts import Prompts
@@ -158,6 +158,10 @@ class Student:
         """A question and an explanation as a text to learn."""
         return Example(self.prompts.of(question), self.layout.written(explanation))
 
+    def examples(self, annotation: Annotation) -> list[Example]:
+        """An annotation as texts to learn."""
+        return [self.example(annotation.question, said) for said in (annotation.target, *annotation.also)]
+
     def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
         """Token ids of a text to learn, and how many of them are its prompt's."""
         before = self.prompts.ids(prompt)
@@ -192,6 +196,24 @@ class Student:
         for i, continuation in zip(fitting, written, strict=True):
             explained[i] = self.layout.read(continuation)
         return explained
+
+    def sample(
+        self, questions: Sequence[Question], count: int, temperature: float, seed: str, label: str = "sample"
+    ) -> list[list[Explanation]]:
+        """So many sampled explanations of each question, none of one that is too long; equal seeds give equal ones."""
+        from elad.student.decode import Continuation
+        from elad.student.dice import rolls
+
+        begun: list[list[Continuation]] = []
+        for question in questions:
+            source, opening = self.opening(self.prompts.of(question))
+            most = 0 if self.too_long(question) else self.room(opening)
+            dice = rolls(f"{seed}/{question.id}/sample", count, most) if most else ()
+            begun.append([Continuation(opening, most, source, rolls=each.data) for each in dice])
+        every = [continuation for each in begun for continuation in each]
+        for _ in track(self.write(every, temperature), label, len(every)):
+            pass
+        return [[self.layout.read(self.text_of(written.tokens)) for written in each] for each in begun]
 
     def attempt(
         self, questions: Sequence[Question], needs: Needs, seed: str, tick: Callable[[], None] = heed

@@ -2,6 +2,6 @@
 
 from elad.train.rehearsal import Rehearsal
 from elad.train.sft import Sft
-from elad.train.trainer import Lesson, Trainer
+from elad.train.trainer import Trainer
 
-__all__ = ["Lesson", "Rehearsal", "Sft", "Trainer"]
+__all__ = ["Rehearsal", "Sft", "Trainer"]

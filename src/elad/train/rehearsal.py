@@ -4,7 +4,7 @@ Without it a small student forgets: a few dozen annotations of hard questions, g
 ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from pydantic import Field
 
 from elad.errors import InputError
 from elad.pool import File, Target
-from elad.records import Explanation, Question, Record
+from elad.records import Annotation, Explanation, Question, Record
 from elad.select.scores import step_entropy_mean
-from elad.student import Example, Student
+from elad.student import Example
 from elad.text import question_digest
-from elad.train.trainer import Lesson
+from elad.turn import Turn
 
 
 class RehearsalFile(Record):
@@ -43,16 +43,16 @@ class Rehearsal(Record):
         """Read the file. Raises InputError where it can't be read, or a row of it can't be rehearsed."""
         list(self._from_file())
 
-    def examples(self, student: Student, lesson: Lesson) -> list[Example]:
+    def examples(self, turn: Turn, new: Sequence[Annotation]) -> list[Example]:
         """The texts to mix in: none of the round's annotations, and nothing that is held out."""
-        earlier = [student.example(annotation.question, annotation.target) for annotation in lesson.earlier]
-        taken = lesson.held_out | {question_digest(annotation.question) for annotation in lesson.new}
+        earlier = [example for annotation in turn.earlier for example in turn.student.examples(annotation)]
+        taken = turn.held_out | {question_digest(annotation.question) for annotation in new}
         filed = [
-            student.example(question, said)
+            turn.student.example(question, said)
             for question, said in self._from_file()
             if question_digest(question) not in taken
         ]
-        return earlier + [*filed, *self._surest(student, lesson)][: max(0, self.items - len(earlier))]
+        return earlier + [*filed, *self._surest(turn, new)][: max(0, self.items - len(earlier))]
 
     def _from_file(self) -> Iterator[tuple[Question, Explanation]]:
         if self.file is None:
@@ -64,17 +64,17 @@ class Rehearsal(Record):
                 raise InputError(f"train.rehearsal.file: {where}: it has no steps or no answer to rehearse")
             yield row, Explanation(steps=row.steps, answer=row.answer)
 
-    def _surest(self, student: Student, lesson: Lesson) -> list[Example]:
+    def _surest(self, turn: Turn, new: Sequence[Annotation]) -> list[Example]:
         """The surest attempts, none that was paid for or has no answer; no more are in memory than are wanted."""
-        paid = {annotation.question.id for annotation in lesson.new}
+        paid = {annotation.question.id for annotation in new}
         ranked = sorted(
             (step_entropy_mean(attempt), attempt.question.id)
-            for attempt in lesson.attempts
+            for attempt in turn.attempts
             if attempt.question.id not in paid and attempt.explanation.answer is not None
         )
         places = {
             id: place for place, (_, id) in enumerate(ranked[: min(self.items, round(len(ranked) * self.surest))])
         }
-        surest = [attempt for attempt in lesson.attempts if attempt.question.id in places]
+        surest = [attempt for attempt in turn.attempts if attempt.question.id in places]
         surest.sort(key=lambda attempt: places[attempt.question.id])
-        return [student.example(attempt.question, attempt.explanation) for attempt in surest]
+        return [turn.student.example(attempt.question, attempt.explanation) for attempt in surest]

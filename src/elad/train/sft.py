@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from elad.fit import EarlyStopping, Fitted, Optimiser, Service
+from elad.fit import EarlyStopping, Fitted, Optimiser, Service, SoftLabels
 from elad.fit.tracking import need, told_to
-from elad.records import Attempt
+from elad.records import Annotation, Attempt
 from elad.student import Lora, Student
 from elad.student.lora import is_adapted, need_peft
 from elad.train.rehearsal import Rehearsal
-from elad.train.trainer import Lesson, Trainer
+from elad.train.trainer import Trainer
+from elad.turn import MENTOR, Turn
+
+if TYPE_CHECKING:
+    from elad.fit.soft_labels import WhiteBox
 
 
 class Sft(Trainer):
@@ -21,9 +24,9 @@ class Sft(Trainer):
 
     `start`: train the `last` student further, or the `base` anew on all annotations so far. `optimiser` moves all
     weights but those that are `frozen`, patterns of their names such as `model.layers.0.*`; with `lora` low-rank
-    updates beside them alone. `rehearsal` says what is mixed in beside the round's annotations. A training under way
-    is kept every `keep_every` seconds, so that an interruption costs no more than these. `report_to`: who is told its
-    figures while it goes on.
+    updates beside them alone. `soft_labels`: another model's distributions are learnt too. `rehearsal` says what is
+    mixed in beside the round's annotations. A training under way is kept every `keep_every` seconds, so that an
+    interruption costs no more than these. `report_to`: who is told its figures while it goes on.
     """
 
     kind: Literal["sft"] = "sft"
@@ -32,6 +35,7 @@ class Sft(Trainer):
     lora: Lora | None = None
     frozen: tuple[str, ...] = ()
     early_stopping: EarlyStopping | None = None
+    soft_labels: SoftLabels | None = None
     rehearsal: Rehearsal = Field(default_factory=Rehearsal)
     keep_every: float = Field(300.0, ge=0)
     report_to: Service = "none"
@@ -50,13 +54,16 @@ class Sft(Trainer):
             need_peft()
 
     def fits(self, student: Student) -> None:
-        """Try out what is asked for on the student: low-rank updates, frozen weights, packing."""
+        """Try out what is asked for on the student: low-rank updates, frozen weights, packing, soft labels."""
         from elad.fit.learner import prepare
+        from elad.fit.soft_labels import white_box
 
         fresh = self.lora and not is_adapted(student.model)
         prepare(student, self.optimiser, self.lora, self.frozen)
         if fresh:
             student.model = student.model.unload()
+        if self.soft_labels and self.soft_labels.model != MENTOR:
+            white_box(student, self.soft_labels.model, self.soft_labels)
 
     def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
         """Measured on two batches; what is rehearsed is counted."""
@@ -68,20 +75,29 @@ class Sft(Trainer):
         examples = self.optimiser.epochs * (annotations + self.rehearsal.items)
         return (time.monotonic() - began) / len(some) * examples
 
-    def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
+    def train(self, turn: Turn, new: Sequence[Annotation]) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""
         from elad.fit.fit import fit
 
-        new = [student.example(annotation.question, annotation.target) for annotation in lesson.new]
         if not new:
             return Fitted()
-        examples = new + self.rehearsal.examples(student, lesson)
+        student = turn.student
+        examples = [example for annotation in new for example in student.examples(annotation)]
+        examples += self.rehearsal.examples(turn, new)
         if self.start == "base":
             student.restart()
-        run = folder.resolve().parent
-        with told_to(self.report_to, run.name, f"{lesson.number:02d}", run / "logs") as log:
+        run = turn.folder.resolve().parent
+        with told_to(self.report_to, run.name, f"{turn.number:02d}", run / "logs") as log:
             return fit(
-                student, examples, self.optimiser, seed,
-                lora=self.lora, frozen=self.frozen, early_stopping=self.early_stopping,
-                folder=folder, keep_every=self.keep_every, log=log,
+                student, examples, self.optimiser, turn.seed,
+                lora=self.lora, frozen=self.frozen, early_stopping=self.early_stopping, soft=self._soft(turn),
+                folder=turn.folder, keep_every=self.keep_every, log=log,
             )  # fmt: skip
+
+    def _soft(self, turn: Turn) -> "WhiteBox | None":
+        from elad.fit.soft_labels import white_box
+
+        if self.soft_labels is None:
+            return None
+        model = str(turn.mentor) if self.soft_labels.model == MENTOR else self.soft_labels.model
+        return white_box(turn.student, model, self.soft_labels)

@@ -1,28 +1,12 @@
-"""What every trainer does: teach the student a round's lesson."""
+"""What every trainer does: teach the student what a round has brought."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from elad.fit import Fitted
 from elad.records import Annotation, Attempt, Part
 from elad.student import Student
-
-
-class Lesson(NamedTuple):
-    """What a round has to teach: the annotations that it kept, those of earlier rounds, and all its attempts.
-
-    The attempts can be gone over more than once.
-
-    `held_out`: the digests of the questions that must not be learnt from. `number`: the round's.
-    """
-
-    new: Sequence[Annotation]
-    earlier: Sequence[Annotation]
-    attempts: Iterable[Attempt]
-    held_out: frozenset[str] = frozenset()
-    number: int = 1
+from elad.turn import Turn
 
 
 class Trainer(Part):
@@ -36,9 +20,5 @@ class Trainer(Part):
         return 0.0
 
     @abstractmethod
-    def train(self, student: Student, lesson: Lesson, seed: str, folder: Path) -> Fitted:
-        """Change the student in place. A lesson without annotations changes nothing.
-
-        `folder`, in the run's, is for what is needed to go on after an interruption; it need not be there yet, and is
-        cleared away when the round is trained.
-        """
+    def train(self, turn: Turn, new: Sequence[Annotation]) -> Fitted:
+        """Change the turn's student in place. Where there are no new annotations, nothing is changed."""
