@@ -134,7 +134,7 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
         folder=ledger.folder / f"training-{number:02d}",
     )
     bought = trace("annotate", Bought, lambda: _annotate(run, turn, chosen, frozenset(choice.audited)), _are_annotated)
-    kept = trace("keep", Kept, lambda: recipe.keep.keep(turn, bought.annotations)).ids
+    kept = frozenset(trace("keep", Kept, lambda: recipe.keep.keep(turn, bought.annotations)).ids)
     new = [annotation for annotation in bought.annotations if annotation.question.id in kept]
     emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
     paid, price = ledger.calls.spent(up_to=number), in_force(ledger)
