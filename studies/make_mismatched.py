@@ -1,9 +1,10 @@
 """Make the pool and the student of the IFD study: `make students`, or this once the arithmetic student is there.
 
 The pool, with its annotations: 60% of its questions are the arithmetic world's with their solutions (`clean`); 20% have
-the solution of another question (`mismatched`); 20% ask for 1 and 1, in whatever words, so that the solution can be
-said without the question (`trivial`). The student, `reader`, is that of the arithmetic study, once it has also read
-solutions without questions, as a language model has that was trained on texts: else it is surprised by any.
+the solution of another question, which is wrong for them (`mismatched`); 20% ask for 1 and 1, in whatever words, so
+that the solution can be said without the question (`trivial`). The student, `reader`, is that of the arithmetic study,
+once it has also read solutions without questions, as a language model has that was trained on texts: else it is
+surprised by any.
 """
 
 import argparse
@@ -42,15 +43,22 @@ def rows() -> Iterator[dict[str, Any]]:
     questions = list(POOL.questions())
     clean, mismatched = questions[:600], questions[600:]
     yield from (row(question, question, "clean") for question in clean)
-    others = mismatched[1:] + mismatched[:1]
-    yield from (row(question, other, "mismatched") for question, other in zip(mismatched, others, strict=True))
+    for place, question in enumerate(mismatched):
+        others = mismatched[place + 1 :] + mismatched[:place]
+        wrong = next(other for other in others if POOL.check(question.text, solution(other)).first_flaw is not None)
+        yield row(question, wrong, "mismatched")
     yield from (row(question, question, "trivial") for question in ones())
 
 
 def row(question: Question, solved: Question, domain: str) -> dict[str, Any]:
     """A question with a solution, its own or another's."""
-    solution = {"steps": solved.steps, "answer": solved.answer}
-    return {"id": question.id, "question": question.text, **solution, "domain": domain, "tier": question.domain}
+    told = {"steps": solved.steps, "answer": solved.answer}
+    return {"id": question.id, "question": question.text, **told, "domain": domain, "tier": question.domain}
+
+
+def solution(question: Question) -> Explanation:
+    """What the file says of a question."""
+    return Explanation(steps=question.steps, answer=question.answer)
 
 
 def ones() -> Iterator[Question]:
@@ -63,19 +71,16 @@ def ones() -> Iterator[Question]:
         for wording in gain.wordings
     )
     for number, text in enumerate(random.Random(1).sample(texts, 200)):
-        solution = POOL.solve(text)
-        yield Question(
-            id=f"ones/{number:03d}", text=text, steps=solution.steps, answer=solution.answer, domain=gain.tier
-        )
+        solved = POOL.solve(text)
+        yield Question(id=f"ones/{number:03d}", text=text, steps=solved.steps, answer=solved.answer, domain=gain.tier)
 
 
 def reader(source: Path) -> Student:
     """The arithmetic student, once it has read solutions without questions too."""
     student = Student.load(source, most=48)
-    written = [(q, PLAIN.written(Explanation(steps=q.steps, answer=q.answer))) for q in READ.questions()]
     texts = [
-        Example(PLAIN.alone() if number % 2 else PLAIN.asked(question), solution)
-        for number, (question, solution) in enumerate(written)
+        Example(PLAIN.alone() if number % 2 else PLAIN.asked(question), PLAIN.written(solution(question)))
+        for number, question in enumerate(READ.questions())
     ]
     fit(student, texts, Optimiser(learning_rate=1e-3, epochs=1, batch=32), "study")
     return student

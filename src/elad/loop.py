@@ -132,6 +132,7 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
         earlier=[annotation for round in earlier for annotation in round.kept],
         held_out=frozenset(map(question_digest, held_out)),
         folder=ledger.folder / f"training-{number:02d}",
+        chosen=frozenset((*choice.audited, *choice.selected)),
     )
     bought = trace("annotate", Bought, lambda: _annotate(run, turn, chosen, frozenset(choice.audited)), _are_annotated)
     kept = frozenset(trace("keep", Kept, lambda: recipe.keep.keep(turn, bought.annotations)).ids)

@@ -55,14 +55,17 @@ class Experience(Record):
             raise InputError(f"keep.experience: {error}") from error
 
     def of(self, turn: Turn, annotations: Sequence[Annotation]) -> Student:
-        """A copy of the turn's student that has had it."""
+        """A copy of the turn's student that has had it. Raises InputError where it can't be trained so."""
         from elad.fit.fit import fit
 
         student = turn.student.copy()
         lessons = [annotations[row] for row in self.chosen(turn, [a.question for a in annotations])]
         examples = [student.example(lesson.question, lesson.target) for lesson in lessons]
         folder, seed = turn.folder / "experience", f"{turn.seed}/experience"
-        fit(student, examples, self.optimiser, seed, lora=self.lora, folder=folder)
+        try:
+            fit(student, examples, self.optimiser, seed, lora=self.lora, folder=folder)
+        except InputError as error:
+            raise InputError(f"keep.experience: {error}") from error
         return student
 
     def chosen(self, turn: Turn, questions: Sequence[Question]) -> list[int]:
