@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from elad.fit import Optimiser
 from elad.fit.fit import fit
 from elad.layout import PLAIN
+from elad.progress import say, shown
 from elad.records import Explanation, Question
 from elad.student import Example, Student
 from elad.worlds import Arithmetic
@@ -82,7 +85,7 @@ def reader(source: Path) -> Student:
         Example(PLAIN.alone() if number % 2 else PLAIN.asked(question), PLAIN.written(solution(question)))
         for number, question in enumerate(READ.questions())
     ]
-    fit(student, texts, Optimiser(learning_rate=1e-3, epochs=1, batch=32), "study")
+    say(f"reader: {fit(student, texts, Optimiser(learning_rate=1e-3, epochs=1, batch=32), 'study')}")
     return student
 
 
@@ -94,7 +97,8 @@ def main() -> None:
     pool = folder / "data" / "mismatched.jsonl"
     pool.parent.mkdir(parents=True, exist_ok=True)
     pool.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
-    reader(folder / "students" / "arithmetic").save(folder / "students" / "reader")
+    with shown(Console()):
+        reader(folder / "students" / "arithmetic").save(folder / "students" / "reader")
 
 
 if __name__ == "__main__":
