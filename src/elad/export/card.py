@@ -82,7 +82,7 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
 
 
 def _left_out(told: dict[str, Any]) -> str:
-    chosen = any(round["kept"] for round in told["rounds"])
+    chosen = any("kept" in round for round in told["rounds"])
     return "; what was not trained on is in `left_out.jsonl`, with the reason" if chosen else ""
 
 

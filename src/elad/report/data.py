@@ -105,7 +105,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "accepted": _wilson(accepted),
         "judged": "answers" if any(a.verdict.of == "answer" for a in bought.annotations) else "explanations",
         "unusable": len(bought.unusable),
-        "kept": _kept(bought, ledger.traced(number, "keep", Kept)),
+        **_kept(bought, ledger.traced(number, "keep", Kept)),
         "domains": dict(Counter(a.question.domain or "" for a in bought.annotations)),
         "spent": told_spending(ledger.calls.spent(up_to=number), in_force(ledger)),
         "accuracy": _tallied(scores.answers),
@@ -121,12 +121,12 @@ def _bought(ledger: Ledger, number: int) -> Bought:
     return ledger.traced(number, "annotate", Bought) or Bought(annotations=(), unusable={}, unasked=())
 
 
-def _kept(bought: Bought, kept: Kept | None) -> dict[str, tuple[int, int]] | None:
-    """How many annotations are trained on, of how many, by domain; None where all are."""
+def _kept(bought: Bought, kept: Kept | None) -> dict[str, Any]:
+    """How many annotations are trained on, of how many, by domain; nothing where all are."""
     taken = frozenset(kept.ids if kept else ())
     of = Counter(a.question.domain or "" for a in bought.annotations)
     trained = Counter(a.question.domain or "" for a in bought.annotations if a.question.id in taken)
-    return None if kept is None or trained == of else {domain: (trained[domain], of[domain]) for domain in sorted(of)}
+    return {"kept": {name: (trained[name], of[name]) for name in sorted(of)}} if kept and trained != of else {}
 
 
 def _tallied(tally: Tally) -> dict[str, Any]:

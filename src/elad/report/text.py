@@ -13,7 +13,7 @@ def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
     `kept`: how many annotations are trained on, where a round left some out.
     """
-    chosen = any(round["kept"] for round in told["rounds"])
+    chosen = any("kept" in round for round in told["rounds"])
     names = [] if has_many_domains(told) else _domains(told)
     spent = "spent" if "money" in told["spent"] else "tokens"
     header = ["round", "asked", *(["kept"] if chosen else []), spent, "accuracy [95%]", *names, "agreement [95%]"]
@@ -32,7 +32,7 @@ def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _kept(round: dict[str, Any]) -> str:
-    return str(sum(kept for kept, _ in round["kept"].values()) if round["kept"] else round["accepted"]["total"])
+    return str(sum(kept for kept, _ in round["kept"].values()) if "kept" in round else round["accepted"]["total"])
 
 
 def has_many_domains(told: dict[str, Any]) -> bool:

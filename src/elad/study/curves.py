@@ -56,7 +56,7 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
                 "annotations": annotations,
                 **{unit: spent[unit] for unit in UNITS if unit in spent},
                 "accepted": round["accepted"]["share"],
-                **({"kept": round["kept"]} if round["kept"] else {}),
+                **({"kept": round["kept"]} if "kept" in round else {}),
                 "auroc": areas,
                 "own_auroc": areas.get(recipe.select.kind),
             }
