@@ -15,10 +15,16 @@ IGNORED = -100
 
 
 class Row(NamedTuple):
-    """A text to learn, in tokens: those from `start` on are learnt."""
+    """A text to learn, in tokens: those from `start` on are learnt. `domain`: of what it is, where that is known."""
 
     ids: list[int]
     start: int
+    domain: str | None = None
+
+    @property
+    def prompt(self) -> list[int]:
+        """The tokens before those."""
+        return self.ids[: self.start]
 
     @property
     def learnt(self) -> list[int]:
@@ -34,16 +40,20 @@ class Batch(NamedTuple):
 
 
 def steps(lengths: Sequence[int], optimiser: Optimiser, rng: random.Random) -> Iterator[list[int]]:
-    """The rows of one step after another: 16 steps' worth is drawn, sorted by length, cut, and shuffled again."""
-    size = optimiser.batch * optimiser.accumulate
-    left = optimiser.steps * size if optimiser.steps else round(len(lengths) * optimiser.epochs)
+    """The rows of one step after another: all of them in one order, then in another, as often as is asked for."""
+    left = optimiser.steps * optimiser.texts if optimiser.steps else round(len(lengths) * optimiser.epochs)
     while left > 0:
         order = rng.sample(range(len(lengths)), len(lengths))[:left]
         left -= len(order)
-        for start in range(0, len(order), 16 * size):
-            stretch = sorted(order[start : start + 16 * size], key=lengths.__getitem__)
-            cuts = [stretch[i : i + size] for i in range(0, len(stretch), size)]
-            yield from rng.sample(cuts, len(cuts))
+        yield from cut(order, lengths, optimiser.texts, rng)
+
+
+def cut(order: Sequence[int], lengths: Sequence[int], size: int, rng: random.Random) -> Iterator[list[int]]:
+    """Rows as steps of so many: 16 steps' worth is taken as it comes, sorted by length, cut, and shuffled again."""
+    for start in range(0, len(order), 16 * size):
+        stretch = sorted(order[start : start + 16 * size], key=lengths.__getitem__)
+        cuts = [stretch[i : i + size] for i in range(0, len(stretch), size)]
+        yield from rng.sample(cuts, len(cuts))
 
 
 def batch(student: Student, rows: Sequence[Row], *, packed: bool) -> Batch:
@@ -79,7 +89,7 @@ def _packed(student: Student, rows: Sequence[Row]) -> Batch:
 def _encoded(student: Student, rows: Sequence[Row]) -> Batch:
     """For a model with an encoder, which reads the prompts; the decoder begins with a token of its own."""
     device = student.model.device
-    prompts, seen = padded([row.ids[: row.start] for row in rows], student.pad, device)
+    prompts, seen = padded([row.prompt for row in rows], student.pad, device)
     begun = student.model.config.decoder_start_token_id
     said, _ = padded([[begun, *row.learnt[:-1]] for row in rows], student.pad, device)
     labels, _ = padded([row.learnt for row in rows], IGNORED, device)

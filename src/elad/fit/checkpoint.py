@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from elad.errors import StorageError
 from elad.fit.course import Course, put, trained
+from elad.fit.mixture import Interval
 
 FILE = "training.safetensors"
 
@@ -49,7 +50,9 @@ class Checkpoint:
         schedule.load_state_dict(json.loads(about["schedule"]))
         for device, state in _named(held, "dice/").items():
             (torch.cuda if device == "cuda" else torch).set_rng_state(state)
-        return Course(**json.loads(about["course"]), best=_named(held, "best/"))
+        course = json.loads(about["course"])
+        mixture = [Interval.model_validate(interval) for interval in course["mixture"]]
+        return Course(course["losses"], course["dev"], mixture, best=_named(held, "best/"))
 
     def keep(self, model: torch.nn.Module, adam: torch.optim.Optimizer, schedule: Any, course: Course) -> None:
         """Keep the training as it stands, if it is time. Raises StorageError where the disk does not take it."""
@@ -66,7 +69,7 @@ class Checkpoint:
             "key": self._key,
             "groups": json.dumps(state["param_groups"]),
             "schedule": json.dumps(schedule.state_dict()),
-            "course": json.dumps({"losses": course.losses, "dev": course.dev}),
+            "course": json.dumps({"losses": course.losses, "dev": course.dev, "mixture": _plain(course.mixture)}),
         }
         draft = self._file.with_suffix(".draft")
         try:
@@ -79,6 +82,10 @@ class Checkpoint:
                 f"the training can't be kept at {self._file} ({error}). Mend that and run the same command again."
             ) from error
         self._kept = time.monotonic()
+
+
+def _plain(intervals: list[Interval]) -> list[dict[str, Any]]:
+    return [interval.model_dump() for interval in intervals]
 
 
 def _named(held: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from elad.fit.mixture import Interval
 from elad.fit.settings import EarlyStopping
 
 
@@ -12,11 +13,12 @@ from elad.fit.settings import EarlyStopping
 class Course:
     """How a training has gone: the loss of every step, that of the rows set aside, and the weights that did best there.
 
-    `dev` is of the start and of every epoch since.
+    `dev` is of the start and of every epoch since; `mixture` has the intervals that have begun.
     """
 
     losses: list[float] = field(default_factory=list)
     dev: list[float] = field(default_factory=list)
+    mixture: list[Interval] = field(default_factory=list)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def looked(self, loss: float, model: torch.nn.Module) -> None:

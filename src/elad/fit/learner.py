@@ -82,7 +82,7 @@ class Learner:
         read = batch(self._student, rows, packed=self._optimiser.packed)
         with torch.autocast(read.labels.device.type, self._precision, enabled=self._precision != torch.float32):
             logits = self.model(**read.inputs).logits
-            divergence = soft.divergence(read, logits) if soft else 0.0
+            divergence = soft.divergence(read, logits) if soft and soft.how.soft else 0.0
         hard = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), read.labels.flatten(), ignore_index=IGNORED, reduction="sum"
         )

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from elad.fit.mixture import Interval
 from elad.records import Record
 
 Service = Literal["none", "tensorboard", "wandb", "trackio"]
@@ -34,13 +35,19 @@ class Optimiser(Record):
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)
 
+    @property
+    def texts(self) -> int:
+        """How many texts a step learns."""
+        return self.batch * self.accumulate
+
 
 class SoftLabels(Record):
     """Another model's distributions over next tokens, learnt beside the tokens themselves.
 
     `model`: `mentor`, the round's (`annotate.mentor`); or a Hugging Face directory or hub id, with the student's
     tokenizer. A token's loss is `hard` times its cross-entropy and `soft` times KL(model || student), in nats, both
-    softened by `temperature`. Mentor-KD has 0.7, 0.3 and 2, DDK 1, 0.2 and 1.
+    softened by `temperature`. Mentor-KD has 0.7, 0.3 and 2, DDK 1, 0.2 and 1. With `soft` 0 nothing is learnt of the
+    model, and a mixture can still compare the student with it.
     """
 
     model: str = "mentor"
@@ -63,7 +70,8 @@ class Fitted(Record):
     """What came of a training: its steps, the tokens learnt from, the mean loss of its first and last tenth.
 
     `left_out` texts were longer than the student's context, so that nothing was learnt from them. `dev`: the loss of
-    the examples that were set aside, before the training and after every epoch.
+    the examples that were set aside, before the training and after every epoch. `mixture`: its intervals, where it
+    had any, and in the end how things stood then.
     """
 
     steps: int = 0
@@ -72,3 +80,4 @@ class Fitted(Record):
     last_loss: float = 0.0
     left_out: int = 0
     dev: tuple[float, ...] = ()
+    mixture: tuple[Interval, ...] = ()

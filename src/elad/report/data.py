@@ -1,6 +1,7 @@
 """What happened in a run, read from its ledger alone, as plain data."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,7 +9,8 @@ from pydantic import ValidationError
 from elad.annotate import Bought, judged
 from elad.errors import RunFolderError
 from elad.evaluate import Revisited, Score, Scores, Tally, aurocs
-from elad.folder import last_student, stopped
+from elad.fit import Interval
+from elad.folder import Trained, last_student, stopped
 from elad.keep import Kept
 from elad.ledger import Ledger, Outcome
 from elad.prices import in_force, tariffs
@@ -95,6 +97,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
     assert scores is not None, "a round is told once it has been evaluated"
     bought = _bought(ledger, number)
     attempts = ledger.attempts(number)
+    trained = ledger.traced(number, "train", Trained)
     revisited = ledger.traced(number, "revisit", Revisited)
     marks = [annotation.verdict.first_flaw is None for annotation in bought.annotations]
     accepted = Score(right=sum(marks), total=len(marks))
@@ -113,8 +116,20 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "agreement": told_exactly(audited([bought])),
         "remembered": _wilson(revisited.answers if revisited else Score(right=0, total=0)),
         "gain": gain and {"points": gain[0], "interval": gain[1:]},
+        "mixture": [_mixed(interval) for interval in trained.fitted.mixture] if trained else [],
         "aurocs": aurocs(attempts, bought.annotations, recipe.select.informed(judged(ledger, number))),
     }
+
+
+def _mixed(interval: Interval) -> dict[str, Any]:
+    """In what shares was drawn from a step on, and what was found there, by domain."""
+    found = {"student": interval.found.student, "model": interval.found.model}
+    by_domain = {"shares": interval.shares, **found}
+    return {"step": interval.step, **{name: _rounded(values) for name, values in by_domain.items()}}
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in values.items()}
 
 
 def _bought(ledger: Ledger, number: int) -> Bought:

@@ -65,6 +65,7 @@ def by_round(told: Mapping[str, Any], times: Sequence[Mapping[str, Any]]) -> lis
             Axis("share", PERCENT),
         ),
         *_aurocs(bought),
+        *_mixtures(bought),
         of_bars(
             "Tokens by class",
             "What each round spent, by the classes that are priced apart.",
@@ -93,6 +94,35 @@ def _aurocs(bought: Rounds) -> list[Figure]:
         "the ROC curve, over what was paid for. 0.5 is chance."
     )
     return [of_curves("Which doubt to trust", caption, areas, Axis("round"), Axis("AUROC", ".2f"))]
+
+
+def _mixtures(bought: Rounds) -> list[Figure]:
+    """In what shares a training drew its texts, and how far the student was behind, over the steps of all rounds."""
+    looks, before = [], 0
+    for round in bought:
+        looks += [{**interval, "step": before + interval["step"]} for interval in round["mixture"]]
+        before = looks[-1]["step"] if looks else 0
+    if not looks:
+        return []
+    names = sorted({name for look in looks for name in look["shares"]}, key=tier)
+    shares = {name: [Point(k["step"], k["shares"][name]) for k in looks if name in k["shares"]] for name in names}
+    behind = {
+        name: [Point(k["step"], k["student"][name] / k["model"][name]) for k in looks if name in k["model"]]
+        for name in names
+    }
+    steps = Axis("steps of training")
+    caption = "The shares of the domains in what was learnt from each step on, as the mixture had them."
+    ratios = (
+        "Perplexity over that of the model whose soft labels are learnt, on texts that were set aside; 1 is on a par."
+    )
+    figures = [of_curves("What was learnt", caption, _named(shares), steps, Axis("share", PERCENT))]
+    if any(behind.values()):
+        figures.append(of_curves("How far behind", ratios, _named(behind), steps, Axis("ratio", ".2f")))
+    return figures
+
+
+def _named(series: Mapping[str, list[Point]]) -> dict[str, list[Point]]:
+    return {name or "(none)": points for name, points in series.items() if points}
 
 
 def _times(times: Sequence[Mapping[str, Any]], last: int) -> list[Figure]:

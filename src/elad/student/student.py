@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 
 class Example(NamedTuple):
-    """One text to learn: loss is taken on `target` alone."""
+    """One text to learn: loss is taken on `target` alone. `domain`: its question's."""
 
     prompt: str
     target: str
+    domain: str | None = None
 
 
 class Student:
@@ -164,7 +165,7 @@ class Student:
 
     def example(self, question: Question, explanation: Explanation) -> Example:
         """A question and an explanation as a text to learn."""
-        return Example(self.prompts.of(question), self.layout.written(explanation))
+        return Example(self.prompts.of(question), self.layout.written(explanation), question.domain)
 
     def examples(self, annotation: Annotation) -> list[Example]:
         """An annotation as texts to learn."""

@@ -33,6 +33,7 @@ def markdown(told: dict[str, Any]) -> str:
 
 def _arms(told: dict[str, Any]) -> Table:
     most = _common_spend(told)
+    worst = ["worst domain"] if any(_worst(arm) for arm in told["arms"].values()) else []
     rows = []
     for name, arm in told["arms"].items():
         curves = [curve_of(run, _UNIT) for run in arm["curves"].values()]
@@ -44,6 +45,7 @@ def _arms(told: dict[str, Any]) -> Table:
                 str(len(curves)),
                 *(f"{fmean(c.at(spend) for c in curves):.1%}" if begins <= spend <= ends else "" for spend in spends),
                 f"{fmean(curve.accuracy[-1] for curve in curves):.1%}",
+                *(_worst(arm) for _ in worst),
                 f"{fmean(curve.spend[-1] for curve in curves):,.0f}",
                 _mean(arm["accepted"], ".0%"),
                 _mean(arm["own_auroc"], ".2f"),
@@ -51,12 +53,13 @@ def _arms(told: dict[str, Any]) -> Table:
         )
     caption = (
         f"Mean held-out accuracy over seeds after shares of {most:,.0f} output tokens of the teacher's and in the end, "
+        f"{'that of the worst domain in the end, ' if worst else ''}"
         "and the output tokens spent by then; the share of what was annotated that the teacher accepted, and the AUROC "
         'of the score by which was selected, for "the student is wrong": means over rounds.'
     )
     return Table(
         caption,
-        ["arm", "seeds", *(f"{share:.0%}" for share in _QUARTERS), "end", "tokens", "accepted", "AUROC"],
+        ["arm", "seeds", *(f"{share:.0%}" for share in _QUARTERS), "end", *worst, "tokens", "accepted", "AUROC"],
         rows,
     )
 
@@ -109,6 +112,12 @@ def _common_spend(told: dict[str, Any]) -> float:
 def _begins(told: dict[str, Any], name: str) -> float:
     """The output tokens that an arm's first round takes; before that the line between two rounds says nothing."""
     return max(curve_of(run, _UNIT).spend[1] for run in told["arms"][name]["curves"].values())
+
+
+def _worst(arm: dict[str, Any]) -> str:
+    """The mean over seeds of the accuracy in the domain that came off worst; nothing where there are no domains."""
+    ends = [run[-1].get("domains") for run in arm["curves"].values()]
+    return f"{fmean(min(domains.values()) for domains in ends):.1%}" if all(ends) else ""
 
 
 def _mean(by_round: list[float | None], form: str) -> str:

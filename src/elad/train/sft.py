@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
-from elad.fit import EarlyStopping, Fitted, Optimiser, Service, SoftLabels
+from elad.fit import Ddk, EarlyStopping, Fitted, Mixture, Optimiser, Service, SoftLabels, Static
 from elad.fit.tracking import need, told_to
+from elad.foreign import foreign
 from elad.records import Annotation, Attempt
 from elad.student import Lora, Student
 from elad.student.lora import is_adapted, need_peft
@@ -18,6 +19,8 @@ from elad.turn import MENTOR, Turn
 if TYPE_CHECKING:
     from elad.fit.soft_labels import WhiteBox
 
+MixturePart = Annotated[SerializeAsAny[Ddk | Static], Field(discriminator="kind"), foreign(Mixture)]
+
 
 class Sft(Trainer):
     """Next-token loss on the explanation, given the question.
@@ -25,7 +28,8 @@ class Sft(Trainer):
     `start`: train the `last` student further, or the `base` anew on all annotations so far. `optimiser` moves all
     weights but those that are `frozen`, patterns of their names such as `model.layers.0.*`; with `lora` low-rank
     updates beside them alone. `soft_labels`: another model's distributions are learnt too. `rehearsal` says what is
-    mixed in beside the round's annotations. A training under way is kept every `keep_every` seconds, so that an
+    mixed in beside the round's annotations, and `mixture` in what shares of their domains all of it is gone over, where
+    not in turn. A training under way is kept every `keep_every` seconds, so that an
     interruption costs no more than these. `report_to`: who is told its figures while it goes on.
     """
 
@@ -36,6 +40,7 @@ class Sft(Trainer):
     frozen: tuple[str, ...] = ()
     early_stopping: EarlyStopping | None = None
     soft_labels: SoftLabels | None = None
+    mixture: MixturePart | None = None
     rehearsal: Rehearsal = Field(default_factory=Rehearsal)
     keep_every: float = Field(300.0, ge=0)
     report_to: Service = "none"
@@ -44,6 +49,15 @@ class Sft(Trainer):
     def _frozen_is_for_whole_weights(self) -> Self:
         if self.lora and self.frozen:
             raise ValueError("frozen and lora: with low-rank updates all weights are frozen; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_a_model_to_compare_with(self) -> Self:
+        if self.mixture and self.mixture.compares and self.soft_labels is None:
+            raise ValueError(
+                f"mixture: {self.mixture.kind!r} compares the student with a white-box model: name it as "
+                "soft_labels.model, with soft: 0 where its distributions are not to be learnt"
+            )
         return self
 
     def ready(self) -> None:
@@ -91,7 +105,7 @@ class Sft(Trainer):
             return fit(
                 student, examples, self.optimiser, turn.seed,
                 lora=self.lora, frozen=self.frozen, early_stopping=self.early_stopping, soft=self._soft(turn),
-                folder=turn.folder, keep_every=self.keep_every, log=log,
+                mixture=self.mixture, folder=turn.folder, keep_every=self.keep_every, log=log,
             )  # fmt: skip
 
     def _soft(self, turn: Turn) -> "WhiteBox | None":
