@@ -41,13 +41,14 @@ def fit(
     folder: Path | None = None,
     keep_every: float = 300.0,
     log: Log = lambda figures, step: None,
+    key: str = "train",
 ) -> Fitted:
     """Train the student in place; without examples it stays as it is.
 
     `optimiser` moves all weights but the `frozen` ones, patterns of their names; with `lora` low-rank updates alone.
     `soft`: a model whose distributions are learnt too. In `folder` the training is kept every so many seconds, and goes
-    on from there when it is begun again. Raises InputError when the loss is no longer a number, or the student can't be
-    trained so.
+    on from there when it is begun again. `key`: by which a recipe names the training. Raises InputError when the loss
+    is no longer a number, or the student can't be trained so.
     """
     rows = [Row(*student.encode(example.prompt, example.target)) for example in examples]
     fitting = [row for row in rows if student.context is None or len(row.ids) <= student.context]
@@ -62,7 +63,7 @@ def fit(
     epoch = math.ceil(len(fitting) / (optimiser.batch * optimiser.accumulate))
     student.changing()
     torch.manual_seed(random.Random(seed).getrandbits(31))
-    prepare(student, optimiser, lora, frozen)
+    prepare(student, optimiser, lora, frozen, key)
     learner = Learner(student, optimiser, soft)
     adam, schedule = optimised(learner.model, optimiser, len(plan))
     settings = (seed, optimiser, lora, frozen, early_stopping, soft and soft.how)
@@ -70,7 +71,7 @@ def fit(
     course = checkpoint.load(learner.model, adam, schedule) or Course()
     if dev and not course.dev:
         course.looked(learner.loss(dev), learner.model)
-    with counter("train", len(plan), len(course.losses)) as tick, learner:
+    with counter(key, len(plan), len(course.losses)) as tick, learner:
         while len(course.losses) < len(plan) and not course.came_to_rest(early_stopping):
             rate = schedule.get_last_lr()[0]
             course.losses.append(learner.learn([fitting[index] for index in plan[len(course.losses)]]))
@@ -78,7 +79,7 @@ def fit(
             if not math.isfinite(course.losses[-1]):
                 raise InputError(
                     f"training came apart: at step {done} of {len(plan)} the loss is no longer a number. "
-                    "Lower train.optimiser.learning_rate; behind the first round, in a new run folder."
+                    f"Lower {key}.optimiser.learning_rate; behind the first round, in a new run folder."
                 )
             adam.step()
             schedule.step()
