@@ -3,6 +3,8 @@
 sft.jsonl         {"prompt": "Question: ...", "completion": "12 + 5 = 17.\\nAnswer: 17\\n"}
 preference.jsonl  {"prompt": ..., "chosen": the repaired explanation, "rejected": the student's}
 stepwise.jsonl    {"prompt": ..., "completions": ["12 + 5 = 18."], "labels": [false]}
+
+What is learnt beside a target, such as a mentor's explanations, is a row of its own in sft.jsonl, behind the target's.
 """
 
 import json
@@ -27,10 +29,8 @@ def write(bought: Sequence[Annotation], layout: Layout, folder: Path, *, chats: 
 
 def _sft(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:
     for a in bought:
-        yield {
-            "prompt": _asked(a.question, layout, chats),
-            "completion": _said(a.target, layout, chats),
-        }
+        for said in (a.target, *a.also):
+            yield {"prompt": _asked(a.question, layout, chats), "completion": _said(said, layout, chats)}
 
 
 def _preference(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:

@@ -4,12 +4,13 @@
      "state": "annotated", "verdict": "repaired", "flaw": 0, "place": "step 1", "why": "12+5 is 17", "of": "steps",
      "audit": false, "doubt": 0.52, "score": 0.81, "student": {"steps": ["12 + 5 = 18."], "answer": "18",
      "doubts": [[0.52, 1.1, 0.03, -2.1, 6]], "answer_doubt": [...]}, "kept": true, "tokens": 212, "output_tokens": 31,
-     "money": "0.0001", "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"]},
+     "money": "0.0001", "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"],
+     "also": [{"steps": ["5 + 12 = 17."], "answer": "17"}]},
      "fate": [{"round": 4, "said": "after training", "steps": ["12 + 5 = 17."], "answer": "17"}]}
 
 `doubt` is the mean of the steps' entropies (nats), `score` the selector's own. A step's doubt is mean entropy, peak
 entropy, margin, log-probability and tokens, as in `SpanEvidence`. Numbers that are infinite, as without an answer, are
-null.
+null. `also`: what is learnt beside the target.
 """
 
 import gzip
@@ -137,7 +138,8 @@ def _number(value: float | None) -> float | None:
 
 def _target(annotation: Annotation) -> Item:
     target = annotation.target
-    return {"steps": target.steps, "answer": target.answer, "authors": annotation.authors}
+    also = [{"steps": said.steps, "answer": said.answer} for said in annotation.also]
+    return {"steps": target.steps, "answer": target.answer, "authors": annotation.authors, "also": also}
 
 
 def _cost(usage: Usage, price: Price | None) -> Item:

@@ -33,8 +33,9 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
 
     `right` of `total`: held-out questions, by the measure; by steps, of those whose steps the file has.
 
-    `accepted`: the share of what was annotated that the teacher accepted. `own_auroc`: that of the score by which the
-    round was selected, where its selector has one. Raises InputError where nothing that is held out can be counted so.
+    `accepted`: the share of what was annotated that the teacher accepted. `mentored`: what the round's mentor wrote,
+    where there was one. `own_auroc`: that of the score by which the round was selected, where its selector has one.
+    Raises InputError where nothing that is held out can be counted so.
     """
     recipe, annotations = stored_recipe(ledger), 0
     told = []
@@ -55,6 +56,7 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
                 "annotations": annotations,
                 **{unit: spent[unit] for unit in UNITS if unit in spent},
                 "accepted": round["accepted"]["share"],
+                **({"mentored": round["mentored"]} if round["mentored"] else {}),
                 "auroc": areas,
                 "own_auroc": areas.get(recipe.select.kind),
             }
