@@ -75,7 +75,7 @@ def _course(recipe: Recipe) -> dict[str, Any]:
 
 
 def hold_to_origin(ledger: Ledger, recipe: Recipe, student: Student) -> None:
-    """Note what the run is made with. Raises RunFolderError where a base, template or prompt was another.
+    """Note what the run is made with. Raises RunFolderError where a base, template, prompt or mentor was another.
 
     Versions may differ from one start to the next: the last ones are noted.
     """
@@ -83,6 +83,7 @@ def hold_to_origin(ledger: Ledger, recipe: Recipe, student: Student) -> None:
         "chat template": student.prompts.digest,
         "base": student.base_digest,
         "prompt": recipe.annotate.prompt_digest,
+        "mentor": recipe.annotate.mentor and recipe.annotate.mentor.digest,
     }
     before = json.loads(ledger.fact("made with") or "{}")
     for what, name in origin.items():

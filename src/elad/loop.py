@@ -198,8 +198,10 @@ def _news(bought: Bought, scores: Scores, areas: dict[str, float]) -> str:
     accepted = sum(annotation.verdict.first_flaw is None for annotation in bought.annotations)
     repaired = len(bought.annotations) - accepted
     doubt = ", ".join(f"{name} {area:.2f}" for name, area in areas.items()) or "no figures"
+    mentored = f"  the mentor {bought.mentored.in_words}\n" if bought.mentored else ""
     return (
         f"  of the explanations {accepted} were accepted, {repaired} repaired, {len(bought.unusable)} unusable\n"
+        f"{mentored}"
         f"  of the held-out answers {scores.answers.overall.share:.1%} are right\n"
         f"  AUROC for a flaw: {doubt}"
     )

@@ -114,6 +114,20 @@ class Recipe(Record):
         return self
 
     @model_validator(mode="after")
+    def _mentor_is_there(self) -> Self:
+        if self.train.reads_mentor and self.annotate.mentor is None:
+            raise ValueError(
+                "train.soft_labels.model is 'mentor', but annotate.mentor is missing: say there which model is the "
+                "mentor, or name another model's directory here"
+            )
+        if self.annotate.mentor and not (self.annotate.mentor.explanations or self.train.reads_mentor):
+            raise ValueError(
+                "annotate.mentor is to write 0 explanations, and train.soft_labels does not read it either: name one "
+                "or the other, or leave the mentor out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _rules_can_hold(self) -> Self:
         for rule in self.stop:
             if why := rule.out_of_reach(self.rounds.audited):
@@ -135,6 +149,8 @@ class Recipe(Record):
         """Look, before anything is paid for, whether the parts can work with the student. Raises InputError."""
         for part in (self.annotate, self.keep, self.train):
             part.fits(student)
+        if self.annotate.mentor and self.train.reads_mentor:
+            self.annotate.mentor.can_label(student)
 
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data."""

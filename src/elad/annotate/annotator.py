@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+from elad.annotate.mentor import Mentor, Mentored
 from elad.records import Annotation, Attempt, Part, Record
 from elad.student import Student
 from elad.teacher import Answerer, Request
@@ -11,15 +12,24 @@ from elad.turn import Turn
 
 
 class Bought(Record):
-    """What a batch came to: annotations, questions set aside with the reason, and those left unasked."""
+    """What a batch came to: annotations, questions set aside with the reason, and those left unasked.
+
+    `mentored`: what the mentor added, where there is one.
+    """
 
     annotations: tuple[Annotation, ...]
     unusable: dict[str, str]
     unasked: tuple[str, ...]
+    mentored: Mentored | None = None
 
 
 class Annotator(Part):
-    """What the student learns from: what a teacher is paid for, and what models on this machine make of it."""
+    """What the student learns from: what a teacher is paid for, and what models on this machine make of it.
+
+    `mentor`: a model that is taught what was bought, and writes more.
+    """
+
+    mentor: Mentor | None = None
 
     reads_attempts: ClassVar[bool] = True
     """Whether what the teacher is asked depends on what the student wrote."""
@@ -42,11 +52,16 @@ class Annotator(Part):
 
     def fits(self, student: Student) -> None:
         """Look, before anything is paid for, whether it can work beside the student. Raises InputError."""
+        if self.mentor:
+            self.mentor.fits(student)
 
     @abstractmethod
     def annotate(self, teacher: Answerer, round: int, attempts: Sequence[Attempt], audited: frozenset[str]) -> Bought:
         """What is paid for. Of the same answers always the same, so that what was said can be read again."""
 
     def enrich(self, turn: Turn, bought: Bought) -> Bought:
-        """What was bought, with what models on this machine add to it at no price."""
-        return bought
+        """What was bought, with what models on this machine add to it at no price: the mentor, where there is one."""
+        if self.mentor is None or not bought.annotations:
+            return bought
+        annotations, mentored = self.mentor.enriched(turn, bought.annotations)
+        return bought.model_copy(update={"annotations": annotations, "mentored": mentored})

@@ -4,6 +4,8 @@ sft.jsonl         {"prompt": "Question: ...", "completion": "12 + 5 = 17.\\nAnsw
 preference.jsonl  {"prompt": ..., "chosen": the repaired explanation, "rejected": the student's}
 stepwise.jsonl    {"prompt": ..., "completions": ["12 + 5 = 18."], "labels": [false]}
 left_out.jsonl    {"prompt": ..., "completion": ..., "why": "IFD 1.21 is above 1"}, which stands in no other file
+
+What is learnt beside a target, such as a mentor's explanations, is a row of its own in sft.jsonl, behind the target's.
 """
 
 import json
@@ -38,10 +40,8 @@ def write(
 
 def _sft(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:
     for a in bought:
-        yield {
-            "prompt": _asked(a.question, layout, chats),
-            "completion": _said(a.target, layout, chats),
-        }
+        for said in (a.target, *a.also):
+            yield {"prompt": _asked(a.question, layout, chats), "completion": _said(said, layout, chats)}
 
 
 def _preference(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,8 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
             "",
             f"`{recipe.student.model}`, taught to explain step by step by {_teacher(recipe)}, with "
             "[ELAD](https://arxiv.org/abs/2402.13098): questions were chosen by "
-            f"`{recipe.select.kind}`, and annotated by `{recipe.annotate.kind}`.{_beside(recipe, student)}",
+            f"`{recipe.select.kind}`, and annotated by `{recipe.annotate.kind}`.{_mentor(told)}"
+            f"{_beside(recipe, student)}",
             "",
             "## Use",
             "",
@@ -75,7 +76,8 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
             recipe.as_yaml().strip(),
             "```",
             "",
-            f"`annotations/` holds what the teacher said, in TRL's formats{_left_out(told)}.",
+            "`annotations/` holds what the teacher said, and what was learnt beside it, in TRL's formats"
+            f"{_left_out(told)}.",
             "",
         ]
     )
@@ -84,6 +86,13 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
 def _left_out(told: dict[str, Any]) -> str:
     chosen = any("kept" in round for round in told["rounds"])
     return "; what was not trained on is in `left_out.jsonl`, with the reason" if chosen else ""
+
+
+def _mentor(told: dict[str, Any]) -> str:
+    if not told["mentor"]:
+        return ""
+    new = sum(round["mentored"]["new"] for round in told["rounds"] if round["mentored"])
+    return f" A mentor, `{told['mentor']}`, was taught these and wrote {new:,} more."
 
 
 def _beside(recipe: Recipe, student: Written) -> str:

@@ -44,14 +44,15 @@ def fit(
     folder: Path | None = None,
     keep_every: float = 300.0,
     log: Log = lambda figures, step: None,
+    key: str = "train",
 ) -> Fitted:
     """Train the student in place; without examples it stays as it is.
 
     `optimiser` moves all weights but the `frozen` ones, patterns of their names; with `lora` low-rank updates alone.
     `soft`: a model whose distributions are learnt too. `mixture`: in what shares of their domains examples are drawn,
     where not all in turn; what it compares the student with is that model. In `folder` the training is kept every so
-    many seconds, and goes on from there when it is begun again. Raises InputError when the loss is no longer a number,
-    or the student can't be trained so.
+    many seconds, and goes on from there when it is begun again. `key`: by which a recipe names the training. Raises
+    InputError when the loss is no longer a number, or the student can't be trained so.
     """
     rows = [Row(*student.encode(example.prompt, example.target), example.domain) for example in examples]
     fitting = [row for row in rows if student.context is None or len(row.ids) <= student.context]
@@ -65,7 +66,7 @@ def fit(
     epoch = math.ceil(len(fitting) / optimiser.texts)
     student.changing()
     torch.manual_seed(random.Random(seed).getrandbits(31))
-    prepare(student, optimiser, lora, frozen)
+    prepare(student, optimiser, lora, frozen, key)
     learner = Learner(student, optimiser, soft)
     mixer = Mixer(mixture, fitting, optimiser, rng, learner, soft) if mixture else None
     plan = [] if mixer else list(islice(steps([len(row.ids) for row in fitting], optimiser, rng), optimiser.steps))
@@ -78,7 +79,7 @@ def fit(
         course.looked(learner.loss(dev), learner.model)
     coming = mixer.steps(course.mixture) if mixer else iter(plan)
     taken = list(islice(coming, len(course.losses)))
-    with counter("train", total, len(taken)) as tick, learner:
+    with counter(key, total, len(taken)) as tick, learner:
         while len(taken) < total and not course.came_to_rest(early_stopping):
             taken.append(next(coming))
             rate, done = schedule.get_last_lr()[0], len(taken)
@@ -86,7 +87,7 @@ def fit(
             if not math.isfinite(course.losses[-1]):
                 raise InputError(
                     f"training came apart: at step {done} of {total} the loss is no longer a number. "
-                    "Lower the optimiser's learning_rate; behind the first round, in a new run folder."
+                    f"Lower {key}.optimiser.learning_rate; behind the first round, in a new run folder."
                 )
             adam.step()
             schedule.step()

@@ -14,16 +14,21 @@ from elad.student import Lora, Student
 from elad.student.memory import halved
 
 
-def prepare(student: Student, optimiser: Optimiser, lora: Lora | None, frozen: Sequence[str]) -> None:
-    """Have the right weights move, and no others. Raises InputError where the student can't be trained so."""
+def prepare(
+    student: Student, optimiser: Optimiser, lora: Lora | None = None, frozen: Sequence[str] = (), key: str = "train"
+) -> None:
+    """Have the right weights move, and no others; `key`: by which a recipe names the training.
+
+    Raises InputError where the student can't be trained so.
+    """
     if lora:
         student.adapt(lora)
     else:
         freeze(student.model, frozen)
     if optimiser.packed and not can_pack(student):
-        raise InputError("train.optimiser.packed: this student can't tell texts in one row apart; leave it out")
+        raise InputError(f"{key}.optimiser.packed: this model can't tell texts in one row apart; leave it out")
     if optimiser.checkpointing and not student.model.supports_gradient_checkpointing:
-        raise InputError("train.optimiser.checkpointing: this student does not know it; leave it out")
+        raise InputError(f"{key}.optimiser.checkpointing: this model does not know it; leave it out")
 
 
 class Learner:

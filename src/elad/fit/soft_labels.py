@@ -38,10 +38,16 @@ def white_box(student: Student, model: str, how: SoftLabels) -> WhiteBox:
 
     Raises InputError where there is none, or its vocabulary is not the student's.
     """
-    source = Student.load(model, device=student.model.device.type, layout=student.layout)
+    key = "train.soft_labels.model"
+    source = Student.load(model, device=student.model.device.type, layout=student.layout, key=key)
+    need_same_tokens(source, student, f"{key}: {model}")
+    return WhiteBox(source, how)
+
+
+def need_same_tokens(source: Student, student: Student, called: str) -> None:
+    """Hold a model's vocabulary and kind to the student's. Raises InputError, with what the model is `called`."""
     if source.tokenizer.get_vocab() != student.tokenizer.get_vocab() or source.seq2seq != student.seq2seq:
         raise InputError(
-            f"train.soft_labels.model: {model} does not speak the student's tokens, so that how likely it finds them "
-            "says nothing. Expected a model of the student's family, with the same tokenizer."
+            f"{called} does not speak the student's tokens, so that how likely it finds them says nothing. Expected "
+            "a model of the student's family, with the same tokenizer; or leave train.soft_labels out."
         )
-    return WhiteBox(source, how)

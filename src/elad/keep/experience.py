@@ -9,13 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from elad.errors import InputError
 from elad.fit import Optimiser
 from elad.keep.clusters import clustered
 from elad.records import Annotation, Question, Record
 from elad.student import Lora, Student
 from elad.student.lora import need_peft
 from elad.turn import Turn
+
+KEY = "keep.experience"
+"""By what a recipe calls it."""
 
 
 class Brief(Optimiser):
@@ -49,10 +51,7 @@ class Experience(Record):
         """Try out whether a copy of the student can be trained so. Raises InputError."""
         from elad.fit.learner import prepare
 
-        try:
-            prepare(student.copy(), self.optimiser, self.lora, ())
-        except InputError as error:
-            raise InputError(f"keep.experience: {error}") from error
+        prepare(student.copy(), self.optimiser, self.lora, (), KEY)
 
     def of(self, turn: Turn, annotations: Sequence[Annotation]) -> Student:
         """A copy of the turn's student that has had it. Raises InputError where it can't be trained so."""
@@ -62,10 +61,7 @@ class Experience(Record):
         lessons = [annotations[row] for row in self.chosen(turn, [a.question for a in annotations])]
         examples = [student.example(lesson.question, lesson.target) for lesson in lessons]
         folder, seed = turn.folder / "experience", f"{turn.seed}/experience"
-        try:
-            fit(student, examples, self.optimiser, seed, lora=self.lora, folder=folder)
-        except InputError as error:
-            raise InputError(f"keep.experience: {error}") from error
+        fit(student, examples, self.optimiser, seed, lora=self.lora, folder=folder, key=KEY)
         return student
 
     def chosen(self, turn: Turn, questions: Sequence[Question]) -> list[int]:

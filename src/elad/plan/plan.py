@@ -91,7 +91,7 @@ def _reckoned(run: Run, number: int, chosen: Sequence[Attempt], seconds: dict[st
         **{name: cost.told(recipe.budget, priced=price is not None) for name, cost in told.items()},
         "budget": recipe.budget.model_dump(mode="json", exclude_none=True),
         "may_stop_sooner": [rule.kind for rule in recipe.stop if rule.reads_scores],
-        "seconds": _seconds(run, chosen, seconds, questions, rounds),
+        "seconds": _seconds(run, chosen, seconds, questions, range(number, number + rounds)),
         "disk": _disk(run, number, requests, rounds),
         "memory": [f"{f.about}: {f.told}" for f in doctor.fits(recipe, run.student, [a.question for a in chosen])],
         "request": [message.model_dump() for message in requests[0].messages] if requests else [],
@@ -132,13 +132,15 @@ def _most(run: Run, number: int) -> int:
 
 
 def _seconds(
-    run: Run, chosen: Sequence[Attempt], seconds: dict[str, float], questions: float, rounds: int
+    run: Run, chosen: Sequence[Attempt], seconds: dict[str, float], questions: float, rounds: range
 ) -> dict[str, float]:
     """How long the phases will take, as far as it was measured."""
     batch = run.recipe.rounds.batch
-    told = {"training": run.recipe.train.seconds(run.student, chosen, batch) * rounds} if chosen else {}
+    told = {"training": run.recipe.train.seconds(run.student, chosen, batch) * len(rounds)} if chosen else {}
+    if chosen and (mentor := run.recipe.annotate.mentor):
+        told["mentor"] = mentor.seconds(run.student, chosen, batch, rounds)
     if "attempts" in seconds:
-        told["attempts"] = seconds["attempts"] * max(0, rounds - 1)
+        told["attempts"] = seconds["attempts"] * max(0, len(rounds) - 1)
     if "answers" in seconds:
         told["answers"] = seconds["answers"] * questions
     return told

@@ -5,12 +5,14 @@
      "audit": false, "doubt": 0.52, "score": 0.81, "student": {"steps": ["12 + 5 = 18."], "answer": "18",
      "doubts": [[0.52, 1.1, 0.03, -2.1, 6]], "answer_doubt": [...]}, "kept": false, "left_out": "IFD 1.2 is above 1",
      "tokens": 212, "output_tokens": 31, "money": "0.0001",
-     "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"]},
+     "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"],
+     "also": [{"steps": ["5 + 12 = 17."], "answer": "17"}]},
      "fate": [{"round": 4, "said": "after training", "steps": ["12 + 5 = 17."], "answer": "17"}]}
 
 `doubt` is the mean of the steps' entropies (nats), `score` the selector's own. A step's doubt is mean entropy, peak
 entropy, margin, log-probability and tokens, as in `SpanEvidence`. `left_out`: why it is not `kept`, which
-is to be trained on. Numbers that are infinite, as without an answer, are null.
+is to be trained on. `also`: what is learnt beside the target. Numbers that are infinite, as without an answer, are
+null.
 """
 
 import gzip
@@ -142,7 +144,8 @@ def _number(value: float | None) -> float | None:
 
 def _target(annotation: Annotation) -> Item:
     target = annotation.target
-    return {"steps": target.steps, "answer": target.answer, "authors": annotation.authors}
+    also = [{"steps": said.steps, "answer": said.answer} for said in annotation.also]
+    return {"steps": target.steps, "answer": target.answer, "authors": annotation.authors, "also": also}
 
 
 def _cost(usage: Usage, price: Price | None) -> Item:

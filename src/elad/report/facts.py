@@ -26,6 +26,7 @@ def facts(told: dict[str, Any], now: dict[str, Any] | None = None) -> list[Fact]
         *trust(told),
         *([_certified(told["certificate"])] if told["certificate"] else []),
         Fact("spent", said(told["spent"]), [_of_budget(told), *_of_this(told)]),
+        *([_mentor(told)] if told["mentor"] else []),
         *([_bought_last(rounds)] if len(rounds) > 1 else []),
         *([_buys_next(told["forecast"])] if told["forecast"] else []),
         Fact("questions", states(told), [f"together {sum(told['questions'].values()):,}: all rows that came in"]),
@@ -166,6 +167,14 @@ def _of_this(told: dict[str, Any]) -> list[str]:
 def _priced(tariff: dict[str, Any]) -> str:
     classes = ", ".join(f"{name} {price}" for name, price in tariff["price"].items())
     return f"{classes} of a million tokens ({tariff['source']}, {tariff['day']})"
+
+
+def _mentor(told: dict[str, Any]) -> Fact:
+    """What the mentor wrote beside what was bought, over all rounds."""
+    rounds = [round["mentored"] for round in told["rounds"] if round["mentored"]]
+    written, right, new = (sum(round[name] for round in rounds) for name in ("written", "right", "new"))
+    said = f"{new:,} new explanations beside those that were bought"
+    return Fact("mentor", said, [f"{told['mentor']} wrote {written:,}, of which {right:,} had the teacher's answer"])
 
 
 def _bought_last(rounds: list[dict[str, Any]]) -> Fact:

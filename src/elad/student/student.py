@@ -98,16 +98,17 @@ class Student:
         layout: Layout | None = None,
         served: "Served | None" = None,
         trained: Path | None = None,
+        key: str = "student.model",
     ) -> Self:
         """Load a Hugging Face language model from a directory or hub id; `tiny` is the one that ships with the package.
 
-        `trained`: a folder where it was saved since, whole or as an adapter. Raises InputError when there is no model
-        to load.
+        `trained`: a folder where it was saved since, whole or as an adapter. `key`: by which a recipe names the model.
+        Raises InputError when there is no model to load.
         """
         base = tiny.FOLDER if str(source) == "tiny" else source
         adapter = trained if trained and holds_adapter(trained) else None
         where = base if adapter or trained is None else trained
-        tokenizer, model = load(where)
+        tokenizer, model = load(where, key)
         if adapter:
             model = with_adapter(model, adapter)
         if device == "auto":

@@ -12,8 +12,8 @@ from elad.errors import InputError, StorageError, reason_of
 from elad.student.lora import holds_adapter, is_adapted, settings_of
 
 
-def load(where: Path | str) -> tuple[Any, Any]:
-    """The tokenizer and the language model that lie in a folder or on the hub.
+def load(where: Path | str, key: str = "student.model") -> tuple[Any, Any]:
+    """The tokenizer and the language model that lie in a folder or on the hub; `key`: by which a recipe names it.
 
     Raises InputError where there is none, or not all of its weights.
     """
@@ -29,12 +29,12 @@ def load(where: Path | str) -> tuple[Any, Any]:
             model, about = loader.from_pretrained(where, dtype=torch.float32, output_loading_info=True)
     except Exception as error:  # a damaged file can raise anything
         raise InputError(
-            f"student.model: {str(where)!r} can't be loaded as a language model ({reason_of(error)}). Expected: "
+            f"{key}: {str(where)!r} can't be loaded as a language model ({reason_of(error)}). Expected: "
             "`tiny`, a Hugging Face model directory, or a hub id. Where there is no hub: fetch it elsewhere (`hf "
-            f"download {where} --local-dir FOLDER`), and run with student.model=FOLDER."
+            f"download {where} --local-dir FOLDER`), and run with {key}=FOLDER."
         ) from error
     if absent := sorted(about["missing_keys"]):
-        raise InputError(f"student.model: {str(where)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all")
+        raise InputError(f"{key}: {str(where)!r} lacks weights: {', '.join(absent[:3])}, {len(absent)} in all")
     return tokenizer, model
 
 

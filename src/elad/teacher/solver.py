@@ -13,23 +13,27 @@ from elad.records import Explanation
 from elad.teacher.messages import Request
 from elad.teacher.teacher import Reply, Teacher, counted_reply
 from elad.worlds import WORLDS
+from elad.worlds.arithmetic import Ways
 
 
 class Solver(Teacher):
     """Answers requests about one world from their text alone, in replies that an LLM could have written.
 
     `error_rate`: the share of replies that are wrong as an LLM's may be (a flaw overlooked or seen where there is
-    none, a number changed); which ones follows from the request. `latency`: seconds that an answer takes.
+    none, a number changed); which ones follows from the request. `ways`: it writes arithmetic in `one` way, or says
+    the same in `any` right way and order, as an LLM may. `latency`: seconds that an answer takes.
     """
 
     kind: Literal["solver"] = "solver"
     world: Literal["arithmetic", "deduction"]
     error_rate: float = Field(0.0, ge=0, le=1)
+    ways: Ways = "one"
     latency: float = Field(0.0, ge=0)
 
     def identity(self) -> dict[str, Any]:
-        """All but how long it takes."""
-        return {name: value for name, value in super().identity().items() if name != "latency"}
+        """All but how long it takes, and that it knows one way: who knows no more was always called so."""
+        without = {"latency", "ways"} if self.ways == "one" else {"latency"}
+        return {name: value for name, value in super().identity().items() if name not in without}
 
     async def ask(self, request: Request) -> Reply:
         """Solve, or check and repair; `{"unusable": ...}` for a question that is not of this world."""
@@ -44,8 +48,11 @@ class Solver(Teacher):
             content = {"unusable": str(error)}
         return counted_reply(request, json.dumps(request.wanted(content), ensure_ascii=False))
 
+    def _lot(self, rng: random.Random) -> random.Random | None:
+        return rng if self.ways == "any" else None
+
     def _solve(self, asked: dict[str, Any], errs: bool, rng: random.Random) -> dict[str, Any]:
-        solution = WORLDS[self.world].solve(asked["question"])
+        solution = WORLDS[self.world].solve(asked["question"], lot=self._lot(rng))
         if errs:
             solution = _spoilt(solution, rng)
         return {"steps": solution.steps, "answer": solution.answer}
@@ -63,7 +70,7 @@ class Solver(Teacher):
             flaw, why = rng.randrange(len(steps)) if whole else len(steps) - 1, "does not follow"
         if flaw is None:
             return {"flaw": None}
-        rest = world.solve(asked["question"], steps[:flaw])
+        rest = world.solve(asked["question"], steps[:flaw], self._lot(rng))
         if errs:
             rest = _spoilt(rest, rng)
         return {"flaw": flaw + 1, "why": why, "steps": rest.steps, "answer": rest.answer}

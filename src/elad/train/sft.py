@@ -60,6 +60,11 @@ class Sft(Trainer):
             )
         return self
 
+    @property
+    def reads_mentor(self) -> bool:
+        """Where its soft labels are the mentor's."""
+        return self.soft_labels is not None and self.soft_labels.model == MENTOR
+
     def ready(self) -> None:
         """Whether what is rehearsed can be read, and the libraries are there that are needed."""
         self.rehearsal.ready()
@@ -76,7 +81,7 @@ class Sft(Trainer):
         prepare(student, self.optimiser, self.lora, self.frozen)
         if fresh:
             student.model = student.model.unload()
-        if self.soft_labels and self.soft_labels.model != MENTOR:
+        if self.soft_labels and not self.reads_mentor:
             white_box(student, self.soft_labels.model, self.soft_labels)
 
     def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
@@ -113,5 +118,5 @@ class Sft(Trainer):
 
         if self.soft_labels is None:
             return None
-        model = str(turn.mentor) if self.soft_labels.model == MENTOR else self.soft_labels.model
+        model = str(turn.mentor) if self.reads_mentor else self.soft_labels.model
         return white_box(turn.student, model, self.soft_labels)

@@ -12,6 +12,11 @@ from elad.turn import Turn
 class Trainer(Part):
     """How the student learns, and in what mixture."""
 
+    @property
+    def reads_mentor(self) -> bool:
+        """Whether it reads the mentor that the round's annotations leave."""
+        return False
+
     def fits(self, student: Student) -> None:
         """Look, before anything is paid for, whether the student can be trained so. Raises InputError."""
 

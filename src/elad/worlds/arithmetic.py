@@ -25,6 +25,9 @@ from elad.worlds.world import World
 
 _Link = tuple[Operation, tuple[int, ...]]
 
+Ways = Literal["one", "any"]
+"""Whether a question is solved in one way, the same each time, or in any right way, by lot."""
+
 
 class _Size(NamedTuple):
     top: int  # the largest count
@@ -52,7 +55,8 @@ class Arithmetic(World):
     `size`: `full` counts to 99 in chains of up to 5 operations, `small` to 9 in chains of up to 3 and in short texts.
     `operations`: the shortest and longest chain, where it should be narrower than that. `tiers`: how often the hardest
     operation of a question is of each tier. `wordings`: `common` leaves out the long tail. `zipf`: the exponent by
-    which rarer wordings are rarer. `distractors`: the share of questions with a fact about somebody else.
+    which rarer wordings are rarer. `distractors`: the share of questions with a fact about somebody else. `ways`:
+    whether the steps of a question are the solver's `one` way, or `any` right way, by lot.
     """
 
     kind: Literal["arithmetic"] = "arithmetic"
@@ -62,6 +66,7 @@ class Arithmetic(World):
     wordings: Literal["all", "common"] = "all"
     zipf: float = Field(1.5, ge=0)
     distractors: float = Field(0.3, ge=0, le=1)
+    ways: Ways = "one"
 
     @field_validator("tiers")
     @classmethod
@@ -81,21 +86,27 @@ class Arithmetic(World):
         """The world's questions; no text stands twice in them."""
         return self.unique(self._question)
 
-    def solve(self, question: str, prefix: Sequence[str] = ()) -> Explanation:
-        """The remaining equations, in the order of the question where that divides without a rest."""
+    def solve(self, question: str, prefix: Sequence[str] = (), lot: random.Random | None = None) -> Explanation:
+        """The remaining equations, in the order of the question where that divides without a rest.
+
+        By lot: in any order, and each said in any of its right forms.
+        """
         chain = _read_question(question)
         for step in prefix:
             if flaw := chain.take(step):
                 raise ValueError(f"the step {step!r} has a flaw: {flaw}")
         steps = []
         while chain.left:
-            link = next((link for link in chain.available() if link[0].result(chain.count, link[1]) is not None), None)
-            if link is None:
+            links = [link for link in chain.available() if link[0].result(chain.count, link[1]) is not None]
+            if not links:
                 raise UnreadableQuestion(
                     f"{chain.count} can't be divided without a rest where {question[:80]!r} asks it"
                 )
-            steps.append(f"{link[0].expressions(chain.count, link[1])[0]} = {link[0].result(chain.count, link[1])}.")
+            link = lot.choice(links) if lot else links[0]
+            forms = link[0].expressions(chain.count, link[1])
+            said = lot.choice(forms) if lot else forms[0]
             chain.apply(link)
+            steps.append(f"{said} = {chain.count}.")
         return Explanation(steps=tuple(steps), answer=str(chain.count))
 
     def check(self, question: str, explanation: Explanation) -> Verdict:
@@ -125,7 +136,7 @@ class Arithmetic(World):
             sentences.insert(rng.randint(0, len(sentences)), about)
         query = f"How many {item}?" if self.size == "small" else f"How many {item} does {name} have?"
         text = " ".join([f"{name} has {start} {item}.", *sentences, query])
-        solution = self.solve(text)
+        solution = self.solve(text, lot=rng if self.ways == "any" else None)
         return Question(
             id=f"arithmetic/{self.seed}/{index:05d}",
             text=text,

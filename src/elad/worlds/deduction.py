@@ -96,8 +96,8 @@ class Deduction(World):
         """The world's questions; no text stands twice in them."""
         return self.unique(self._question)
 
-    def solve(self, question: str, prefix: Sequence[str] = ()) -> Explanation:
-        """The proof in the order fact, rule, fact, rule, ..., without what the prefix has stated."""
+    def solve(self, question: str, prefix: Sequence[str] = (), lot: random.Random | None = None) -> Explanation:
+        """The proof in the order fact, rule, fact, rule, ..., without what the prefix has stated: the one way."""
         problem = _read_question(question)
         reader = _Reader(problem)
         for step in prefix:

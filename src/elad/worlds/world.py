@@ -41,8 +41,10 @@ class World(Part):
         return ((question.id, question) for question in self.questions())
 
     @abstractmethod
-    def solve(self, question: str, prefix: Sequence[str] = ()) -> Explanation:
+    def solve(self, question: str, prefix: Sequence[str] = (), lot: random.Random | None = None) -> Explanation:
         """The steps that follow a sound prefix (none: the whole solution), and the answer.
+
+        `lot`: draws one of the right ways, in a world that knows several; without it, it is the solver's own.
 
         Raises UnreadableQuestion when the question is not in this world's English or has no single answer, and
         ValueError when the prefix itself has a flaw.

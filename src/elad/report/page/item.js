@@ -38,6 +38,7 @@ function drawItem(item, levels) {
     !item.kept && element("p", { class: "notice" }, `Not trained on: ${item.left_out || "left out"}`),
     item.state === "unusable" && element("p", { class: "notice" }, `Unusable: ${item.why}`),
     drawSteps(item, levels),
+    item.target?.also.length > 0 && drawAlso(item.target.also),
     item.fate.length > 0 && drawFate(item),
   ].filter(Boolean);
 }
@@ -96,6 +97,14 @@ function repairedText(said, repaired, item, author) {
 
 function answerAuthor(item) {
   return item.flaw === null && item.of === "steps" ? "student" : "teacher";
+}
+
+function drawAlso(also) {
+  const rows = also.map((said) => element("tr", {},
+    element("td", {}, said.steps.map((step) => given(step))), element("td", {}, given(said.answer ?? "no answer"))));
+  return element("div", {}, element("h3", {}, "Learnt beside it, at no price"), element("table", {},
+    element("thead", {}, element("tr", {}, ["steps", "answer"].map((text) => element("th", { scope: "col" }, text)))),
+    element("tbody", {}, rows)));
 }
 
 function drawFate(item) {
