@@ -330,7 +330,7 @@ def test_low_rank_updates_have_it_too(tmp_path: Path) -> None:
 
 def test_an_experience_that_can_not_be_is_told_before_anything_is_paid_for() -> None:
     pytest.importorskip("peft", reason="LoRA needs the lora extra")
-    with pytest.raises(InputError, match=r"keep\.experience: .*nowhere"):
+    with pytest.raises(InputError, match=r"keep\.experience\.lora\.targets: .*nowhere"):
         Ifd(experience=Experience(lora=Lora(targets=["nowhere"]))).fits(student("Llama"))
 
 

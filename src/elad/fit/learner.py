@@ -22,7 +22,7 @@ def prepare(
     Raises InputError where the student can't be trained so.
     """
     if lora:
-        student.adapt(lora)
+        student.adapt(lora, key)
     else:
         freeze(student.model, frozen)
     if optimiser.packed and not can_pack(student):

@@ -37,8 +37,8 @@ def need_peft() -> Any:
     return peft
 
 
-def adapted(model: Any, lora: Lora) -> Any:
-    """A model with updates beside it, none so far. Raises InputError where it has no such layers."""
+def adapted(model: Any, lora: Lora, key: str) -> Any:
+    """A model with updates beside it, none so far. Raises InputError where it has no such layers, by a recipe's key."""
     settings = need_peft().LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -49,7 +49,7 @@ def adapted(model: Any, lora: Lora) -> Any:
     try:
         return need_peft().get_peft_model(model, settings)
     except (ValueError, re.error) as error:
-        raise InputError(f"train.lora.targets: {error}") from error
+        raise InputError(f"{key}.lora.targets: {error}") from error
 
 
 def is_adapted(model: Any) -> bool:

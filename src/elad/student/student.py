@@ -144,10 +144,10 @@ class Student:
         model = deepcopy(self.model)
         return Student(model, self.tokenizer, rows=self.rows, most=self.most, layout=self.layout, base=self.base)
 
-    def adapt(self, lora: Lora) -> None:
+    def adapt(self, lora: Lora, key: str = "train") -> None:
         """Put low-rank updates beside the weights, which stay as they are from now on."""
         if not is_adapted(self.model):
-            self.model = adapted(self.model, lora)
+            self.model = adapted(self.model, lora, key)
 
     def save(self, folder: Path) -> str:
         """Save as a Hugging Face directory or an adapter, whole or not at all; returns the SHA-256 of the weights."""
