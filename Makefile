@@ -50,9 +50,10 @@ annotate: $(VENV)/.user
 # the students of the studies, and the studies of them: studies/results/TASK.json and .svg
 students: $(VENV)/.user
 	$(BIN)/python studies/make_students.py
+	$(BIN)/python studies/make_mismatched.py
 
 study: $(VENV)/.user
-	for task in arithmetic deduction prontoqa; do $(BIN)/elad study studies/$$task.yaml --jobs 2 || exit; done
+	for task in arithmetic deduction prontoqa ifd; do $(BIN)/elad study studies/$$task.yaml --jobs 2 || exit; done
 
 # how quick a report is in a browser: benchmarks/results/page.json
 page: $(VENV)/.dev

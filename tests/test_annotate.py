@@ -1,5 +1,6 @@
 """Talks with the teacher: prompts as files, votes, dialogues, and replies that no text can break."""
 
+import asyncio
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -166,3 +167,25 @@ def test_replies_are_repaired_where_it_is_plain_what_was_meant() -> None:
     assert read_rationale('{"steps": ["a\nb",], "answer": "c",}') == Explanation(steps=("a\nb",), answer="c")
     with pytest.raises(BadReply):
         read_rationale('{"steps": ["a", "answer": "c"')
+
+
+def test_a_brief_revision_says_the_same_but_why() -> None:
+    said = Explanation(steps=("12 + 5 = 18.", "18 - 3 = 15."), answer="15")
+    question = Question(
+        id="q", text="Mia has 12 coins. Mia finds 5 coins. Mia loses 3 coins. How many coins does Mia have?"
+    )
+    attempt = Attempt(question=question, explanation=said, evidence=Evidence(steps=()))
+    told, tokens = {}, {}
+    for part in (Revise(), Revise(why=False)):
+        request = part.request(attempt, 200)
+        reply = asyncio.run(Solver(world="arithmetic").ask(request))
+        told[part.why] = part.read(attempt, request, reply.raw)
+        tokens[part.why] = reply.usage.output_tokens
+        assert set(json.loads(reply.raw)) <= set(request.form["properties"] if request.form else ())
+    assert told[True].verdict.why
+    assert not told[False].verdict.why
+    assert told[True].target == told[False].target
+    assert told[True].verdict.first_flaw == told[False].verdict.first_flaw == 0
+    assert tokens[False] < tokens[True]
+    assert Revise(why=False).prompt_digest != Revise().prompt_digest
+    assert Revise(why=False, prompt="revise-1").prompt == "revise-1", "a prompt that is named is taken"

@@ -143,7 +143,7 @@ def test_what_is_held_out_never_stays_in_the_pool(tmp_path: Path) -> None:
     [
         ("empty.jsonl", b"", r"no row of .*empty.jsonl is a usable question \(0 held out, 0 bad\)"),
         ("missing.jsonl", None, "can't be read"),
-        ("torn.jsonl.gz", gzip.compress(b'{"question": "a"}' * 500)[:40], "can't be read"),
+        ("torn.jsonl.gz", gzip.compress(b'{"question": "a"}' * 500, mtime=0)[:40], "can't be read"),
         ("damaged.jsonl.gz", DAMAGED, "can't be read"),
         ("not.parquet", b"PAR0", "Parquet"),
         ("unclosed.csv", b'question,id\na,"b\nc,d', "can't be read"),

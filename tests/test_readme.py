@@ -152,7 +152,7 @@ def test_the_findings_are_those_of_the_studies(task: str) -> None:
     assert {" ".join(line.split()) for line in markdown(told).splitlines() if line.startswith("|")} <= findings()
     spent = [
         ratio(told["arms"][arm]["spend_ratio_to_random"]["output_tokens"])
-        for arm in ("elad", "learned", "step_entropy", "self_consistency")
+        for arm in ("elad", "elad_brief", "learned", "step_entropy", "self_consistency")
     ]
     assert row(task, f"{told['target']:.1%}", *spent) in findings() & readme()
     areas = told["arms"]["learned"]["auroc"]

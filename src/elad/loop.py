@@ -132,9 +132,10 @@ def _round(run: Run, earlier: Sequence[Round], before: Scores) -> Round:
         earlier=[annotation for round in earlier for annotation in round.kept],
         held_out=frozenset(map(question_digest, held_out)),
         folder=ledger.folder / f"training-{number:02d}",
+        chosen=frozenset((*choice.audited, *choice.selected)),
     )
     bought = trace("annotate", Bought, lambda: _annotate(run, turn, chosen, frozenset(choice.audited)), _are_annotated)
-    kept = trace("keep", Kept, lambda: recipe.keep.keep(turn, bought.annotations)).ids
+    kept = frozenset(trace("keep", Kept, lambda: recipe.keep.keep(turn, bought.annotations)).ids)
     new = [annotation for annotation in bought.annotations if annotation.question.id in kept]
     emptied = len(chosen) == attempted.explained and attempted.drawn < recipe.rounds.candidates
     paid, price = ledger.calls.spent(up_to=number), in_force(ledger)

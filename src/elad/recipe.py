@@ -23,7 +23,7 @@ from elad.annotate import Annotator, Dialogue, Rationale, Revise
 from elad.budget import Caps
 from elad.errors import InputError
 from elad.foreign import foreign
-from elad.keep import All, Keeper
+from elad.keep import All, Clusters, Ifd, Keeper, Loss, Random
 from elad.pool import Source
 from elad.recipe_errors import complaint, repeated
 from elad.records import Part, Record
@@ -37,7 +37,7 @@ _KIND = Field(discriminator="kind")
 
 SelectPart = Annotated[SerializeAsAny[Scorer | KCentre | Diverse], _KIND, foreign(Selector)]
 AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue], _KIND, foreign(Annotator)]
-KeepPart = Annotated[SerializeAsAny[All], foreign(Keeper)]
+KeepPart = Annotated[SerializeAsAny[All | Random | Clusters | Loss | Ifd], _KIND, foreign(Keeper)]
 TrainPart = Annotated[SerializeAsAny[Sft], foreign(Trainer)]
 StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement | Value], _KIND, foreign(Rule)]
 TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local | Human], _KIND, foreign(Teacher)]

@@ -16,7 +16,8 @@ class Turn(NamedTuple):
     `attempts`: those of all its candidates, by the `student` as it begins the round; they can be gone over more than
     once. `earlier`: the annotations that earlier rounds kept. `held_out`: digests of the questions that must not be
     learnt from. `folder`: for what is needed to go on after an interruption; it need not be there yet, and is cleared
-    away when the round is trained. Whatever is random follows from `seed`.
+    away when the round is trained. `chosen`: ids of the questions that the round pays for, whatever is kept of them.
+    Whatever is random follows from `seed`.
     """
 
     number: int
@@ -26,6 +27,7 @@ class Turn(NamedTuple):
     earlier: Sequence[Annotation]
     held_out: frozenset[str]
     folder: Path
+    chosen: frozenset[str] = frozenset()
 
     @property
     def mentor(self) -> Path:

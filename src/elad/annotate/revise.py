@@ -4,7 +4,9 @@ That the teacher detects and corrects flaws in the student's own reasoning is at
 rule of the first flaw and that accepted steps stay as the student wrote them are the project's specification.
 """
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from elad.annotate.talker import Talker
 from elad.records import Annotation, Attempt
@@ -14,14 +16,26 @@ from elad.teacher.replies import Revision, read_revision
 
 
 class Revise(Talker):
-    """The teacher finds the first flawed step and writes only what follows it."""
+    """The teacher finds the first flawed step and writes only what follows it.
+
+    `why`: whether it also says what is wrong, which people read and no training does; where explanations are short,
+    that is a good part of what a repair costs. Without it, the prompt that is named must not ask for it.
+    """
 
     kind: Literal["revise"] = "revise"
     prompt: str = "revise-1"
+    why: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _brief_by_its_prompt(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("why") is False:
+            return {"prompt": "revise-brief-1", **content}
+        return content
 
     def request(self, attempt: Attempt, max_output_tokens: int) -> Request:
         """The question with the student's explanation."""
-        return revise_request(prompt(self.prompt), attempt, max_output_tokens)
+        return revise_request(prompt(self.prompt), attempt, max_output_tokens, why=self.why)
 
     def read(self, attempt: Attempt, request: Request, reply: str) -> Annotation:
         """The student's steps before the first flaw, and the teacher's from there on."""

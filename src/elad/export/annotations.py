@@ -3,10 +3,11 @@
 sft.jsonl         {"prompt": "Question: ...", "completion": "12 + 5 = 17.\\nAnswer: 17\\n"}
 preference.jsonl  {"prompt": ..., "chosen": the repaired explanation, "rejected": the student's}
 stepwise.jsonl    {"prompt": ..., "completions": ["12 + 5 = 18."], "labels": [false]}
+left_out.jsonl    {"prompt": ..., "completion": ..., "why": "IFD 1.21 is above 1"}, which stands in no other file
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,24 @@ from elad.layout import Layout
 from elad.records import Annotation, Explanation, Question
 
 
-def write(bought: Sequence[Annotation], layout: Layout, folder: Path, *, chats: bool) -> dict[str, int]:
-    """Write the data sets into a new folder; how many rows each has."""
+def write(
+    bought: Sequence[Annotation], left_out: Mapping[str, str], layout: Layout, folder: Path, *, chats: bool
+) -> dict[str, int]:
+    """Write the data sets into a new folder; how many rows each has.
+
+    `left_out`: why some are not trained on, by the ids of their questions. They stand in a file of their own.
+    """
     folder.mkdir(parents=True)
+    kept = [a for a in bought if a.question.id not in left_out]
     sets = {
-        "sft": _sft(bought, layout, chats),
-        "preference": _preference(bought, layout, chats),
-        "stepwise": _stepwise(bought, layout, chats),
+        "sft": _sft(kept, layout, chats),
+        "preference": _preference(kept, layout, chats),
+        "stepwise": _stepwise(kept, layout, chats),
     }
+    if left_out:
+        rest = [a for a in bought if a.question.id in left_out]
+        rows = zip(_sft(rest, layout, chats), rest, strict=True)
+        sets["left_out"] = ({**row, "why": left_out[a.question.id]} for row, a in rows)
     return {name: _write(folder / f"{name}.jsonl", rows) for name, rows in sets.items()}
 
 

@@ -75,10 +75,15 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
             recipe.as_yaml().strip(),
             "```",
             "",
-            "`annotations/` holds what the teacher said, in TRL's formats.",
+            f"`annotations/` holds what the teacher said, in TRL's formats{_left_out(told)}.",
             "",
         ]
     )
+
+
+def _left_out(told: dict[str, Any]) -> str:
+    chosen = any("kept" in round for round in told["rounds"])
+    return "; what was not trained on is in `left_out.jsonl`, with the reason" if chosen else ""
 
 
 def _beside(recipe: Recipe, student: Written) -> str:

@@ -11,7 +11,7 @@ from elad.export.card import Written, card
 from elad.folder import sound_student
 from elad.ledger import Ledger
 from elad.report import annotations as every_annotation
-from elad.report import stored_recipe
+from elad.report import left_out, stored_recipe
 from elad.student import Student
 from elad.student.lora import holds_adapter, merged
 from elad.student.weights import save
@@ -43,7 +43,9 @@ def export(ledger: Ledger, folder: Path, *, adapter: bool = False) -> dict[str, 
             whole = merged(student.model)
             whole.generation_config = _as_the_run_wrote(student)
             save(whole, student.tokenizer, draft)
-        counts = annotations.write(every_annotation(ledger), student.layout, draft / "annotations", chats=written.chats)
+        counts = annotations.write(
+            every_annotation(ledger), left_out(ledger), student.layout, draft / "annotations", chats=written.chats
+        )
         (draft / "README.md").write_text(card(ledger, recipe, written), encoding="utf-8")
         os.replace(draft, folder)
     except OSError as error:

@@ -86,7 +86,7 @@ def fit(
             if not math.isfinite(course.losses[-1]):
                 raise InputError(
                     f"training came apart: at step {done} of {total} the loss is no longer a number. "
-                    "Lower train.optimiser.learning_rate; behind the first round, in a new run folder."
+                    "Lower the optimiser's learning_rate; behind the first round, in a new run folder."
                 )
             adam.step()
             schedule.step()

@@ -1,7 +1,7 @@
 """The report: what happened in a run, as data, as text, and as a page."""
 
 from elad.report.certificate import certificate
-from elad.report.data import Told, annotations, stored_recipe, summary
+from elad.report.data import Told, annotations, left_out, stored_recipe, summary
 from elad.report.facts import Fact, facts, stands, trust
 from elad.report.html import write_report
 from elad.report.markdown import grid, markdown
@@ -17,6 +17,7 @@ __all__ = [
     "facts",
     "grid",
     "has_many_domains",
+    "left_out",
     "markdown",
     "now",
     "said",

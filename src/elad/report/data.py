@@ -11,6 +11,7 @@ from elad.errors import RunFolderError
 from elad.evaluate import Revisited, Score, Scores, Tally, aurocs
 from elad.fit import Interval
 from elad.folder import Trained, last_student, stopped
+from elad.keep import Kept
 from elad.ledger import Ledger, Outcome
 from elad.prices import in_force, tariffs
 from elad.recipe import Recipe
@@ -72,6 +73,16 @@ def annotations(ledger: Ledger) -> list[Annotation]:
     return [a for number in range(1, ledger.last_round("annotate") + 1) for a in _bought(ledger, number).annotations]
 
 
+def left_out(ledger: Ledger) -> dict[str, str]:
+    """Why annotations were bought and are not trained on, by the ids of their questions."""
+    whys: dict[str, str] = {}
+    for number in range(1, ledger.last_round("keep") + 1):
+        kept = ledger.traced(number, "keep", Kept) or Kept(ids=())
+        ids = {a.question.id for a in _bought(ledger, number).annotations}.difference(kept.ids)
+        whys |= {id: kept.left_out.get(id, "") for id in ids}
+    return whys
+
+
 def _once(ledger: Ledger, recipe: Recipe, number: int, before: Told) -> dict[str, Any]:
     price = in_force(ledger)
     key = (number, ledger.amendments, price.model_dump_json() if price else "")
@@ -97,6 +108,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "accepted": _wilson(accepted),
         "judged": "answers" if any(a.verdict.of == "answer" for a in bought.annotations) else "explanations",
         "unusable": len(bought.unusable),
+        **_kept(bought, ledger.traced(number, "keep", Kept)),
         "domains": dict(Counter(a.question.domain or "" for a in bought.annotations)),
         "spent": told_spending(ledger.calls.spent(up_to=number), in_force(ledger)),
         "accuracy": _tallied(scores.answers),
@@ -122,6 +134,14 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
 
 def _bought(ledger: Ledger, number: int) -> Bought:
     return ledger.traced(number, "annotate", Bought) or Bought(annotations=(), unusable={}, unasked=())
+
+
+def _kept(bought: Bought, kept: Kept | None) -> dict[str, Any]:
+    """How many annotations are trained on, of how many, by domain; nothing where all are."""
+    taken = frozenset(kept.ids if kept else ())
+    of = Counter(a.question.domain or "" for a in bought.annotations)
+    trained = Counter(a.question.domain or "" for a in bought.annotations if a.question.id in taken)
+    return {"kept": {name: (trained[name], of[name]) for name in sorted(of)}} if kept and trained != of else {}
 
 
 def _tallied(tally: Tally) -> dict[str, Any]:

@@ -3,13 +3,14 @@
     {"round": 3, "id": "arithmetic-17", "question": "Mia has ...", "choices": [], "domain": "hard",
      "state": "annotated", "verdict": "repaired", "flaw": 0, "place": "step 1", "why": "12+5 is 17", "of": "steps",
      "audit": false, "doubt": 0.52, "score": 0.81, "student": {"steps": ["12 + 5 = 18."], "answer": "18",
-     "doubts": [[0.52, 1.1, 0.03, -2.1, 6]], "answer_doubt": [...]}, "kept": true, "tokens": 212, "output_tokens": 31,
-     "money": "0.0001", "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"]},
+     "doubts": [[0.52, 1.1, 0.03, -2.1, 6]], "answer_doubt": [...]}, "kept": false, "left_out": "IFD 1.2 is above 1",
+     "tokens": 212, "output_tokens": 31, "money": "0.0001",
+     "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"]},
      "fate": [{"round": 4, "said": "after training", "steps": ["12 + 5 = 17."], "answer": "17"}]}
 
 `doubt` is the mean of the steps' entropies (nats), `score` the selector's own. A step's doubt is mean entropy, peak
-entropy, margin, log-probability and tokens, as in `SpanEvidence`. Numbers that are infinite, as without an answer, are
-null.
+entropy, margin, log-probability and tokens, as in `SpanEvidence`. `left_out`: why it is not `kept`, which
+is to be trained on. Numbers that are infinite, as without an answer, are null.
 """
 
 import gzip
@@ -62,7 +63,7 @@ def explanations(ledger: Ledger, recipe: Recipe, number: int) -> list[Item]:
             **verdict,
             **_attempted(paid.attempts[verdict["id"]], selector),
             "audit": verdict["id"] in paid.audited,
-            "kept": kept is None or annotation is None or verdict["id"] in kept.ids,
+            **_kept(verdict["id"], kept if annotation else None),
             "target": annotation and _target(annotation),
             **_cost(costs.get(verdict["id"], Usage()), price),
             "fate": fates.get(verdict["id"], []),
@@ -101,6 +102,10 @@ def _judged(number: int, paid: _Paid) -> Iterator[tuple[Item, Annotation | None]
     for id, reason in paid.bought.unusable.items():
         nothing = {"verdict": "unusable", "flaw": None, "place": "", "why": reason, "of": "steps"}
         yield {**asked(id, "unusable"), **nothing}, None
+
+
+def _kept(id: str, kept: Kept | None) -> Item:
+    return {"kept": kept is None or id in kept.ids, "left_out": kept.left_out.get(id, "") if kept else ""}
 
 
 def _verdict(annotation: Annotation) -> Item:

@@ -9,14 +9,19 @@ def states(told: dict[str, Any]) -> str:
 
 
 def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """The run's rounds as a header and rows of text, with a column a domain where they are few."""
+    """The run's rounds as a header and rows of text, with a column a domain where they are few.
+
+    `kept`: how many annotations are trained on, where a round left some out.
+    """
+    chosen = any("kept" in round for round in told["rounds"])
     names = [] if has_many_domains(told) else _domains(told)
     spent = "spent" if "money" in told["spent"] else "tokens"
-    header = ["round", "asked", spent, "accuracy [95%]", *names, "agreement [95%]"]
+    header = ["round", "asked", *(["kept"] if chosen else []), spent, "accuracy [95%]", *names, "agreement [95%]"]
     return header, [
         [
             str(round["round"]),
             str(round["asked"]),
+            *([_kept(round)] if chosen else []),
             _briefly(round["spent"]),
             shares(round["accuracy"]["overall"]),
             *(f"{round['accuracy']['domains'][name]['share']:.0%}" for name in names),
@@ -24,6 +29,10 @@ def table(told: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         ]
         for round in told["rounds"]
     ]
+
+
+def _kept(round: dict[str, Any]) -> str:
+    return str(sum(kept for kept, _ in round["kept"].values()) if "kept" in round else round["accepted"]["total"])
 
 
 def has_many_domains(told: dict[str, Any]) -> bool:

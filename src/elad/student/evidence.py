@@ -46,17 +46,29 @@ def gather(
 
 
 def likelihoods(student: "Student", pairs: Sequence[tuple[Question, Explanation]]) -> list[Likelihood]:
-    """How likely the student finds given explanations, with their questions and without."""
-    framed = [
-        (*student.opening(frame), student.ids(student.layout.written(explanation)))
-        for question, explanation in pairs
-        for frame in (student.prompts.of(question), student.prompts.alone)
-    ]
-    scores = student.loglikelihoods([Reading(opening, target, source) for source, opening, target in framed])
+    """How likely the student finds given explanations, with their questions and without: the same tokens both times.
+
+    Those count that fit into its context behind the question; it may be that none does. The end mark does not count.
+    """
+    framed = [_framed(student, question, explanation) for question, explanation in pairs]
+    scores = iter(student.loglikelihoods([reading for pair in framed for reading in pair if reading.target]))
     return [
-        Likelihood(asked=asked, alone=alone, tokens=len(target))
-        for asked, alone, (*_, target) in zip(scores[::2], scores[1::2], framed[::2], strict=True)
+        Likelihood(asked=next(scores), alone=next(scores), tokens=len(asked.target))
+        if asked.target
+        else Likelihood(asked=0.0, alone=0.0, tokens=0)
+        for asked, _ in framed
     ]
+
+
+def _framed(student: "Student", question: Question, explanation: Explanation) -> tuple[Reading, Reading]:
+    """An explanation behind its question and alone, cut to what fits behind the question, with an end mark."""
+    asked, alone = student.opening(student.prompts.of(question)), student.opening(student.prompts.alone)
+    target = student.ids(student.layout.written(explanation))
+    if student.context is not None:
+        source, opening = asked
+        room = student.context - len(opening) - 1 if len(source) <= student.context else 0
+        target = target[: max(0, room)]
+    return Reading(asked[1], target, asked[0]), Reading(alone[1], target, alone[0])
 
 
 def _read(student: "Student", shelf: list[tuple["_Draft", list[Reading]]]) -> None:

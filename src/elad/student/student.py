@@ -18,6 +18,9 @@ from elad.student.prompts import Prompts
 from elad.student.weights import load, save, weights_digest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from elad.student.decode import Continuation
     from elad.student.likelihood import Reading
     from elad.student.served import Server
@@ -134,6 +137,11 @@ class Student:
         """SHA-256 of the weights that it had before any training; None where these lie in no folder."""
         folder = Path(self.base) if self.base is not None else None
         return weights_digest(folder) if folder and folder.is_dir() else None
+
+    def copy(self) -> "Student":
+        """A student with the same weights, to be changed in its place; it writes by itself, whoever serves this one."""
+        model = deepcopy(self.model)
+        return Student(model, self.tokenizer, rows=self.rows, most=self.most, layout=self.layout, base=self.base)
 
     def adapt(self, lora: Lora) -> None:
         """Put low-rank updates beside the weights, which stay as they are from now on."""
@@ -289,10 +297,16 @@ class Student:
         return forks
 
     def likelihoods(self, pairs: Sequence[tuple[Question, Explanation]]) -> list[Likelihood]:
-        """How likely given explanations are, with their questions and without."""
+        """How likely given explanations are, with their questions and without: as much of them as fits behind both."""
         from elad.student.evidence import likelihoods
 
         return likelihoods(self, pairs)
+
+    def embed(self, questions: Sequence[Question]) -> "NDArray[np.float32]":
+        """Where questions lie: the mean of the last hidden states over each prompt (questions, the model's width)."""
+        from elad.student.embedding import embeddings
+
+        return embeddings(self.model, [self.prompts.ids(self.prompts.of(q)) for q in questions], pad=self.pad)
 
     def loglikelihoods(self, readings: "Sequence[Reading]") -> list[float]:
         """The log-probability of each target behind its context, in nats."""
@@ -309,8 +323,11 @@ class Student:
         return self.most if self.context is None else min(self.most, self.context - len(prompt))
 
     def opening(self, prompt: str) -> tuple[list[int], list[int]]:
-        """What the model's encoder reads, nothing where it has none, and what the text to write stands behind."""
-        ids = self.prompts.ids(prompt)
+        """What the model's encoder reads, nothing where it has none, and what the text to write stands behind.
+
+        Where a prompt is empty, that is the end of another text: the first token too must stand behind something.
+        """
+        ids = self.prompts.ids(prompt) or [self.end]
         return (ids, [self.model.config.decoder_start_token_id]) if self.seq2seq else ([], ids)
 
     def ids(self, continuation: str) -> list[int]:

@@ -32,10 +32,11 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
     """The rounds of a run that were evaluated, the first of them what was there before any.
 
     `right` of `total`: held-out questions, by the measure; by steps, of those whose steps the file has. `domains`: the
-    share that is right, by domain. `accepted`: the share of what was annotated that the teacher accepted. `own_auroc`:
-    that of the score by which the round was selected, where its selector has one. `mixture`: in what shares of domains
-    its training drew its texts, and what it found, interval by interval. Raises InputError where nothing that is held
-    out can be counted so.
+    share that is right, by domain. `accepted`: the share of what was annotated that the teacher accepted. `kept`: by
+    domain, how many annotations were trained on, of how many, where some were left out. `own_auroc`: that of the score
+    by which the round was selected, where its selector has one. `mixture`: in what shares of domains its training drew
+    its texts, and what it found, interval by interval. Raises InputError where nothing that is held out can be counted
+    so.
     """
     recipe, annotations = stored_recipe(ledger), 0
     told = []
@@ -58,6 +59,7 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
                 "annotations": annotations,
                 **{unit: spent[unit] for unit in UNITS if unit in spent},
                 "accepted": round["accepted"]["share"],
+                **({"kept": round["kept"]} if "kept" in round else {}),
                 "auroc": areas,
                 "own_auroc": areas.get(recipe.select.kind),
                 **({"mixture": round["mixture"]} if round["mixture"] else {}),

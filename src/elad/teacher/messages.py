@@ -52,6 +52,11 @@ class Request(Record):
             together |= {**turn, "steps": {**together.get("steps", {}), **turn["steps"]}} if "steps" in turn else turn
         return together
 
+    def wanted(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what could be said in reply, what is asked for."""
+        fields = (self.form or {}).get("properties", content)
+        return {name: value for name, value in content.items() if name in fields}
+
     @property
     def shows_explanation(self) -> bool:
         """Whether an explanation is to be judged, or a part of one; else one is to be written."""
@@ -65,6 +70,7 @@ class Request(Record):
 
 WRITTEN = {"steps": {"type": "array", "items": {"type": "string"}}, "answer": {"type": ["string", "null"]}}
 REVISED = {"flaw": {"type": ["integer", "null"]}, "why": {"type": "string"}, **WRITTEN}
+REVISED_BRIEFLY = {name: kind for name, kind in REVISED.items() if name != "why"}
 
 
 def rationale_request(prompt: str, question: Question, max_output_tokens: int) -> Request:
@@ -72,11 +78,11 @@ def rationale_request(prompt: str, question: Question, max_output_tokens: int) -
     return _request(prompt, _asked(question), WRITTEN, max_output_tokens)
 
 
-def revise_request(prompt: str, attempt: Attempt, max_output_tokens: int) -> Request:
-    """Ask for the first flaw of a student's explanation, and its repair."""
+def revise_request(prompt: str, attempt: Attempt, max_output_tokens: int, *, why: bool = True) -> Request:
+    """Ask for the first flaw of a student's explanation, and its repair; and `why` it is a flaw."""
     said = attempt.explanation
     content = {**_asked(attempt.question), "steps": _numbered(said.steps), "answer": said.answer}
-    return _request(prompt, content, REVISED, max_output_tokens)
+    return _request(prompt, content, REVISED if why else REVISED_BRIEFLY, max_output_tokens)
 
 
 def dialogue_request(prompt: str, attempt: Attempt, max_output_tokens: int) -> Request:

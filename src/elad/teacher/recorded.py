@@ -54,7 +54,7 @@ class Recorded(Teacher):
             content = self._revise(record, list(asked["steps"].values()), asked["answer"])
         else:
             content = {"steps": record.steps, "answer": record.answer}
-        return counted_reply(request, json.dumps(content, ensure_ascii=False))
+        return counted_reply(request, json.dumps(request.wanted(content), ensure_ascii=False))
 
     def _revise(self, record: Question, steps: list[str], answer: str | None) -> dict[str, Any]:
         right = same_answer(answer, record.answer, record)

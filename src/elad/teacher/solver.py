@@ -42,7 +42,7 @@ class Solver(Teacher):
             content = replied(asked, errs, rng)
         except UnreadableQuestion as error:
             content = {"unusable": str(error)}
-        return counted_reply(request, json.dumps(content, ensure_ascii=False))
+        return counted_reply(request, json.dumps(request.wanted(content), ensure_ascii=False))
 
     def _solve(self, asked: dict[str, Any], errs: bool, rng: random.Random) -> dict[str, Any]:
         solution = WORLDS[self.world].solve(asked["question"])

@@ -66,7 +66,7 @@ class Rehearsal(Record):
 
     def _surest(self, turn: Turn, new: Sequence[Annotation]) -> list[Example]:
         """The surest attempts, none that was paid for or has no answer; no more are in memory than are wanted."""
-        paid = {annotation.question.id for annotation in new}
+        paid = turn.chosen | {annotation.question.id for annotation in new}
         ranked = sorted(
             (step_entropy_mean(attempt), attempt.question.id)
             for attempt in turn.attempts

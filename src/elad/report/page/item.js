@@ -35,6 +35,7 @@ function drawItem(item, levels) {
     given(item.question),
     item.choices.length > 0 && element("ol", { type: "A" }, item.choices.map((choice) => element("li", {}, given(choice)))),
     element("ul", { class: "tags", "aria-label": "About it" }, tags.filter(Boolean).map((tag) => element("li", {}, tag))),
+    !item.kept && element("p", { class: "notice" }, `Not trained on: ${item.left_out || "left out"}`),
     item.state === "unusable" && element("p", { class: "notice" }, `Unusable: ${item.why}`),
     drawSteps(item, levels),
     item.fate.length > 0 && drawFate(item),
