@@ -25,7 +25,6 @@ def told(round: int, *, tokens: int = 0, share: float = 0.5, held: int = 0, **mo
         "accepted": nothing,
         "remembered": nothing,
         "aurocs": {},
-        "mixture": [],
         **more,
     }
 

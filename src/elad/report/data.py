@@ -118,7 +118,7 @@ def _round(ledger: Ledger, recipe: Recipe, number: int) -> dict[str, Any]:
         "agreement": told_exactly(audited([bought])),
         "remembered": _wilson(revisited.answers if revisited else Score(right=0, total=0)),
         "gain": gain and {"points": gain[0], "interval": gain[1:]},
-        "mixture": [_mixed(interval) for interval in trained.fitted.mixture] if trained else [],
+        **({"mixture": list(map(_mixed, trained.fitted.mixture))} if trained and trained.fitted.mixture else {}),
         "aurocs": aurocs(attempts, bought.annotations, recipe.select.informed(judged(ledger, number))),
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from math import log
 from typing import Any
 
 from elad.report.figure import (
@@ -99,25 +100,26 @@ def _aurocs(bought: Rounds) -> list[Figure]:
 def _mixtures(bought: Rounds) -> list[Figure]:
     """In what shares a training drew its texts, and how far the student was behind, over the steps of all rounds."""
     looks, before = [], 0
-    for round in bought:
+    for round in (round for round in bought if "mixture" in round):
         looks += [{**interval, "step": before + interval["step"]} for interval in round["mixture"]]
-        before = looks[-1]["step"] if looks else 0
+        before = looks[-1]["step"]
     if not looks:
         return []
     names = sorted({name for look in looks for name in look["shares"]}, key=tier)
     shares = {name: [Point(k["step"], k["shares"][name]) for k in looks if name in k["shares"]] for name in names}
     behind = {
-        name: [Point(k["step"], k["student"][name] / k["model"][name]) for k in looks if name in k["model"]]
+        name: [Point(k["step"], log(k["student"][name] / k["model"][name])) for k in looks if name in k["model"]]
         for name in names
     }
     steps = Axis("steps of training")
     caption = "The shares of the domains in what was learnt from each step on, as the mixture had them."
-    ratios = (
-        "Perplexity over that of the model whose soft labels are learnt, on texts that were set aside; 1 is on a par."
+    losses = (
+        "By how much the loss of a token is above that of the model whose soft labels are learnt, on texts that were "
+        "set aside: the logarithm of the ratio of perplexities. 0 is on a par."
     )
     figures = [of_curves("What was learnt", caption, _named(shares), steps, Axis("share", PERCENT))]
     if any(behind.values()):
-        figures.append(of_curves("How far behind", ratios, _named(behind), steps, Axis("ratio", ".2f")))
+        figures.append(of_curves("How far behind", losses, _named(behind), steps, Axis("nats a token", ".1f")))
     return figures
 
 

@@ -63,7 +63,7 @@ def points(ledger: Ledger, measure: Measure = "answers") -> list[dict[str, Any]]
                 **({"kept": round["kept"]} if "kept" in round else {}),
                 "auroc": areas,
                 "own_auroc": areas.get(recipe.select.kind),
-                **({"mixture": round["mixture"]} if round["mixture"] else {}),
+                **({"mixture": round["mixture"]} if "mixture" in round else {}),
             }
         )
     return told
