@@ -3,8 +3,9 @@
 Each has 0.2M parameters and has read a built-in world in its common words. What it is to learn is the long tail: other
 words for what it knows, each of which a few examples teach.
 
-`arithmetic`: chains of operations, each in three of its wordings. `deduction`: proofs of up to three rules, in half of
-the nouns and adjectives.
+`arithmetic`: chains of operations, each in three of its wordings; `arithmetic-ways` has read them solved in any right
+way. `deduction`: proofs of up to three rules, in half of the nouns and adjectives. `arithmetic-mentor` is no student: it is
+the one that ships, three times as large, after it has read all wordings, solved in one way.
 """
 
 import argparse
@@ -20,18 +21,25 @@ from elad.records import Explanation, Question
 from elad.student import Example, Student, tiny
 from elad.worlds import Arithmetic, Deduction, World
 
+_ARITHMETIC = Arithmetic(
+    size="small", wordings="common", tiers={"easy": 1.0, "middle": 1.0, "hard": 1.0}, distractors=0.0, seed=11
+)
+
 WORLDS: dict[str, World] = {
-    "arithmetic": Arithmetic(
-        size="small", wordings="common", tiers={"easy": 1.0, "middle": 1.0, "hard": 1.0}, distractors=0.0, seed=11
-    ),
+    "arithmetic": _ARITHMETIC,
+    "arithmetic-ways": _ARITHMETIC.model_copy(update={"ways": "any"}),
+    "arithmetic-mentor": _ARITHMETIC.model_copy(update={"wordings": "all", "seed": 12}),
     "deduction": Deduction(hops=(1, 2), zipf=3.0, distractors=0.0, seed=11),
 }
 """What each student reads."""
 
-EPOCHS = {"arithmetic": 2, "deduction": 5}
+EPOCHS = {"arithmetic": 2, "arithmetic-ways": 2, "arithmetic-mentor": 1 / 3, "deduction": 5}
 
-RARE: dict[str, dict[str, str]] = {"arithmetic": {"wordings": "all"}, "deduction": {"words": "all"}}
-"""What makes its world the whole of it."""
+MENTORS = {"arithmetic-mentor"}
+"""Those that begin as the one that ships, and not as blank ones."""
+
+RARE: dict[str, dict[str, str]] = {"deduction": {"words": "all"}}
+"""What makes its world the whole of it, where that is not all wordings."""
 
 
 def example(question: Question) -> Example:
@@ -43,10 +51,13 @@ def make(name: str, to: Path, count: int) -> None:
     """Train and save a student, and say how good it is on words that it knows and on all."""
     world = WORLDS[name].model_copy(update={"count": count})
     student = Student(*tiny.blank(width=80, layers=3, heads=4, seed=0), most=64)
-    optimiser = Optimiser(learning_rate=4e-3, epochs=EPOCHS[name], batch=64, warmup=0.03, weight_decay=0.05)
+    if name in MENTORS:
+        student = Student.load("tiny", most=64)
+    rate = 1.5e-3 if name in MENTORS else 4e-3
+    optimiser = Optimiser(learning_rate=rate, epochs=EPOCHS[name], batch=64, warmup=0.03, weight_decay=0.05)
     say(f"{name}: {student.model.num_parameters():,} parameters")
     say(f"{fit(student, [example(q) for q in world.questions()], optimiser, 'study')}")
-    for words, changes in (("known words", {}), ("all words", RARE[name])):
+    for words, changes in (("known words", {}), ("all words", RARE.get(name, {"wordings": "all"}))):
         fresh = world.model_copy(update={**changes, "zipf": 0.0, "count": 500, "seed": 7})
         questions = list(fresh.questions())
         right = sum(e.answer == q.answer for q, e in zip(questions, student.explain(questions), strict=True))

@@ -1,5 +1,6 @@
 """What the worlds generate."""
 
+import random
 import re
 from collections import Counter
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from elad.errors import InputError
-from elad.records import Question
+from elad.records import Explanation, Question
+from elad.teacher import Solver
 from elad.worlds import Arithmetic, Deduction, World, deduction
 from elad.worlds.operations import COMMON, OPERATIONS, TIERS, find_operation, skeleton
 
@@ -108,3 +110,30 @@ def test_settings_that_make_no_world_are_refused() -> None:
                 count=100000,
             )
         )
+
+
+def test_any_way_is_as_right_and_is_written_as_the_request_has_it() -> None:
+    """What is asked is the same, and its answer; how it is solved is another for half of the questions."""
+    one = Arithmetic(count=300, size="small", operations=(2, 3))
+    world = one.model_copy(update={"ways": "any"})
+    known, others = questions(one), questions(world)
+    assert [(q.text, q.answer) for q in known] == [(q.text, q.answer) for q in others]
+    assert 100 < sum(a.steps != b.steps for a, b in zip(known, others, strict=True)) < 300
+    assert others == questions(world)
+    for question in others:
+        verdict = world.check(question.text, Explanation(steps=question.steps, answer=question.answer))
+        assert verdict.first_flaw is None or verdict.why == "repeats a step", (
+            "there and back again, and there once more"
+        )
+    text = "Mia has 3 coins. Mia finds 5. Mia loses 2. How many coins?"
+    ways = {world.solve(text, lot=random.Random(n)).steps for n in range(40)}
+    assert ways == {
+        ("3 + 5 = 8.", "8 - 2 = 6."), ("5 + 3 = 8.", "8 - 2 = 6."),
+        ("3 - 2 = 1.", "1 + 5 = 6."), ("3 - 2 = 1.", "5 + 1 = 6."),
+    }  # fmt: skip
+    assert world.solve(text).steps == ("3 + 5 = 8.", "8 - 2 = 6.")
+
+
+def test_a_solver_of_one_way_is_called_as_it_always_was() -> None:
+    assert "ways" not in Solver(world="arithmetic").identity()
+    assert Solver(world="arithmetic", ways="any").identity()["ways"] == "any"
