@@ -4,8 +4,8 @@ Each has 0.2M parameters and has read a built-in world in its common words. What
 words for what it knows, each of which a few examples teach.
 
 `arithmetic`: chains of operations, each in three of its wordings; `arithmetic-ways` has read them solved in any right
-way. `deduction`: proofs of up to three rules, in half of the nouns and adjectives. `arithmetic-mentor` is no student: it is
-the one that ships, three times as large, after it has read all wordings, solved in one way.
+way. `deduction`: proofs of up to three rules, in half of the nouns and adjectives. `arithmetic-mentor` is no
+student: it is the one that ships, three times as large, after it has read all wordings, solved in one way.
 """
 
 import argparse

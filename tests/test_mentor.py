@@ -270,8 +270,10 @@ def test_what_it_wrote_is_told_and_shown(run: Path, writer: Path, tmp_path: Path
     assert fact.details[0] in markdown(told)
     shown = {item["id"]: [(also["steps"], also["answer"]) for also in item["target"]["also"]] for item in items}
     assert shown == {a.question.id: [(e.steps, e.answer) for e in a.also] for a in bought(run, 1).annotations}
-    rows = write(every, PLAIN, tmp_path / "out", chats=False)
+    rows = write(every, {}, PLAIN, tmp_path / "out", chats=False)
     assert rows["sft"] == 6 + new
+    none = write(every, {a.question.id: "for once" for a in every}, PLAIN, tmp_path / "none", chats=False)
+    assert (none["sft"], none["left_out"]) == (0, 6 + new), "what is learnt beside a target is left out with it"
     lines = [json.loads(line) for line in (tmp_path / "out" / "sft.jsonl").read_text().splitlines()]
     assert [line["completion"] for line in lines] == [
         PLAIN.written(said) for a in every for said in (a.target, *a.also)

@@ -33,8 +33,7 @@ def write(
     }
     if left_out:
         rest = [a for a in bought if a.question.id in left_out]
-        rows = zip(_sft(rest, layout, chats), rest, strict=True)
-        sets["left_out"] = ({**row, "why": left_out[a.question.id]} for row, a in rows)
+        sets["left_out"] = ({**row, "why": left_out[a.question.id]} for a in rest for row in _sft([a], layout, chats))
     return {name: _write(folder / f"{name}.jsonl", rows) for name, rows in sets.items()}
 
 
