@@ -31,6 +31,7 @@ from elad.report import summary
 from elad.report.figures import by_round
 from elad.student import Example, Student, tiny
 from elad.study.curves import points
+from elad.train import Sft
 from tests.runs import small_recipe
 from tests.test_fit import blank, close, weights
 
@@ -390,9 +391,10 @@ def test_what_is_wrong_with_a_mixture_is_said(tmp_path: Path) -> None:
 def test_a_mixture_can_come_from_elsewhere(lately: Any, tmp_path: Path) -> None:
     elsewhere = {**lately.train.model_dump(), "mixture": {"kind": "tests.test_mixture:Leaning", "every": 3}}
     (tmp_path / "r.yaml").write_text(json.dumps({**lately.resolved(), "train": elsewhere}))
-    mixture = load_recipe(tmp_path / "r.yaml").train.mixture
-    assert isinstance(mixture, Leaning)
-    assert mixture.every == 3
+    train = load_recipe(tmp_path / "r.yaml").train
+    assert isinstance(train, Sft)
+    assert isinstance(train.mixture, Leaning)
+    assert train.mixture.every == 3
 
 
 def test_a_domain_that_no_example_is_of_is_named(capsys: pytest.CaptureFixture[str]) -> None:

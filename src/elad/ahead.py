@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from elad.annotate import Talker
 from elad.ledger import Ledger
 from elad.progress import halt
 from elad.recipe import Recipe
@@ -45,7 +46,8 @@ def asking(desk: Desk, number: int, asks: Sequence[Ask]) -> Iterator[None]:
 
 def sure_to_be_asked(recipe: Recipe, ledger: Ledger, student: Student, number: int, seed: str) -> list[Ask]:
     """The first requests of a round that is sure to come, as far as they are known before its student is trained."""
-    if recipe.annotate.reads_attempts:
+    annotator, most = recipe.annotate, recipe.teacher.max_output_tokens
+    if annotator.reads_attempts or not isinstance(annotator, Talker):
         return []
     drawn, size = ledger.attempts(number), recipe.rounds
     drawn.draw(seed, size.candidates)
@@ -55,7 +57,6 @@ def sure_to_be_asked(recipe: Recipe, ledger: Ledger, student: Student, number: i
     batch = size.audited if recipe.select.reads_evidence else size.batch
     choice = Choice.of(recipe.select, unwritten, size.audited, batch, seed)
     known = {*choice.audited, *choice.selected}
-    annotator, most = recipe.annotate, recipe.teacher.max_output_tokens
     return [
         Ask(attempt.question.id, request, partial(annotator.read, attempt, request))
         for attempt in unwritten

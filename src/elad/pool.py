@@ -8,7 +8,7 @@ JSONL (plain or .gz), Parquet and CSV. A recipe maps other column names and nest
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -20,8 +20,8 @@ from elad.rows import rows_of
 from elad.text import question_digest
 from elad.worlds import Arithmetic, Deduction
 
-Target = Literal["id", "question", "choices", "answer", "steps", "domain", "meta"]
-_TARGETS: tuple[Target, ...] = ("id", "question", "choices", "answer", "steps", "domain", "meta")
+Target = Literal["id", "question", "choices", "answer", "steps", "domain", "document", "meta"]
+_TARGETS: tuple[Target, ...] = get_args(Target)
 
 _SHOWN = 10
 """How many bad rows an error message names."""
@@ -88,6 +88,7 @@ class File(Part):
                 answers=self.answers,
                 steps=_texts("steps", values["steps"]),
                 domain=_text("domain", values["domain"]),
+                document=_text("document", values["document"]),
                 meta=_object("meta", values["meta"]),
             )
             question.model_dump_json()

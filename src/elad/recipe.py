@@ -19,28 +19,28 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
-from elad.annotate import Annotator, Dialogue, Rationale, Revise
+from elad.annotate import Annotator, ByContrast, Dialogue, Rationale, Revise, Talker
 from elad.budget import Caps
 from elad.errors import InputError
 from elad.foreign import foreign
-from elad.keep import All, Clusters, Ifd, Keeper, Loss, Random
+from elad.keep import All, Clusters, Ifd, Keeper, Knowledge, Loss, Random
 from elad.pool import Source
 from elad.recipe_errors import complaint, repeated
 from elad.records import Part, Record
 from elad.select import Diverse, Egss, KCentre, Scorer, Selector
 from elad.student import Student, StudentSource
 from elad.sufficiency import Agreement, BudgetSpent, Plateau, Rule, Value
-from elad.teacher import Endpoint, Human, Local, Recorded, Solver, Teacher
-from elad.train import Sft, Trainer
+from elad.teacher import Endpoint, Human, Local, Nobody, Recorded, Solver, Teacher
+from elad.train import Dpo, Sft, Trainer
 
 _KIND = Field(discriminator="kind")
 
 SelectPart = Annotated[SerializeAsAny[Scorer | KCentre | Diverse], _KIND, foreign(Selector)]
-AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue], _KIND, foreign(Annotator)]
-KeepPart = Annotated[SerializeAsAny[All | Random | Clusters | Loss | Ifd], _KIND, foreign(Keeper)]
-TrainPart = Annotated[SerializeAsAny[Sft], foreign(Trainer)]
+AnnotatePart = Annotated[SerializeAsAny[Rationale | Revise | Dialogue | ByContrast], _KIND, foreign(Annotator)]
+KeepPart = Annotated[SerializeAsAny[All | Random | Clusters | Loss | Ifd | Knowledge], _KIND, foreign(Keeper)]
+TrainPart = Annotated[SerializeAsAny[Sft | Dpo], _KIND, foreign(Trainer)]
 StopPart = Annotated[SerializeAsAny[BudgetSpent | Plateau | Agreement | Value], _KIND, foreign(Rule)]
-TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local | Human], _KIND, foreign(Teacher)]
+TeacherPart = Annotated[SerializeAsAny[Solver | Recorded | Endpoint | Local | Human | Nobody], _KIND, foreign(Teacher)]
 
 
 class RoundSize(Record):
@@ -106,6 +106,8 @@ class Recipe(Record):
 
     @model_validator(mode="after")
     def _teacher_can_be_asked_so(self) -> Self:
+        if isinstance(self.annotate, Talker) and not self.teacher.can_answer:
+            raise ValueError(f"annotate.kind {self.annotate.kind!r} asks a teacher, and teacher.kind is 'nobody'")
         if self.annotate.converses and not self.teacher.converses:
             raise ValueError(
                 f"annotate.kind {self.annotate.kind!r} asks step by step, which a teacher of kind "
@@ -124,6 +126,15 @@ class Recipe(Record):
             raise ValueError(
                 "annotate.mentor is to write 0 explanations, and train.soft_labels does not read it either: name one "
                 "or the other, or leave the mentor out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contrasts_are_there(self) -> Self:
+        if self.keep.reads_contrasts and not self.annotate.contrasts:
+            raise ValueError(
+                f"keep.kind {self.keep.kind!r} reads what the student says against its annotations, which "
+                f"annotate.kind {self.annotate.kind!r} does not find out: use `annotate: {{kind: contrast}}`"
             )
         return self
 

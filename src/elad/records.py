@@ -41,7 +41,8 @@ class Question(Record):
 
     `answer` and `steps` are what the data set says; they are hidden from everything but evaluation (and the
     teacher that replays a file, and the oracle of a study). `answers` is their kind. `domain` is any name by which
-    scores are to be told apart: a tier, a topic.
+    scores are to be told apart: a tier, a topic. `document`: a text in which the answer can be looked up, which the
+    student is not shown where it is asked.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Question(Record):
     answers: AnswerKind = "auto"
     steps: tuple[str, ...] = ()
     domain: str | None = None
+    document: str | None = None
     meta: Mapping[str, Any] = Field(default_factory=dict)
 
 
@@ -136,12 +138,26 @@ class Verdict(Record):
     of: Literal["steps", "answer"] = "steps"
 
 
+class Contrast(Record):
+    """What a student says against an explanation of its own, and how firmly (arXiv 2406.11275).
+
+    `rejected`: what it says that contradicts it most. Means of how much it is contradicted, from 0 to 1: `wavers`, by
+    explanations that were drawn as it was, with the question's document (None where there is no document); `unknown`,
+    by those that were drawn from the question alone.
+    """
+
+    rejected: Explanation
+    wavers: float | None
+    unknown: float
+
+
 class Annotation(Record):
     """What training reads: a question, the explanation to learn, and where each of its steps came from.
 
     `verdict` is the teacher's word on the student's attempt. `audit` marks a question that was drawn uniformly,
     whatever the selector wanted. `calls` are the keys of the calls that paid for it. `also`: explanations that are
-    learnt beside the target, which nobody was paid for.
+    learnt beside the target, which nobody was paid for. `contrast`: what the student says against the target, where it
+    wrote that itself.
     """
 
     question: Question
@@ -152,3 +168,11 @@ class Annotation(Record):
     audit: bool = False
     calls: tuple[str, ...] = ()
     also: tuple[Explanation, ...] = ()
+    contrast: Contrast | None = None
+
+    @property
+    def rejected(self) -> Explanation | None:
+        """What is to be liked less than the target: what contradicts it, or what the student wrote with a flaw."""
+        if self.contrast:
+            return self.contrast.rejected
+        return None if self.verdict.first_flaw is None else self.attempt

@@ -31,6 +31,9 @@ class Annotator(Part):
 
     mentor: Mentor | None = None
 
+    contrasts: ClassVar[bool] = False
+    """Whether its annotations say what the student says against them."""
+
     reads_attempts: ClassVar[bool] = True
     """Whether what the teacher is asked depends on what the student wrote."""
 

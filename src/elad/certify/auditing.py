@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from elad.annotate import Annotator, Revise
+from elad.annotate import Annotator, Revise, Talker
 from elad.annotate.verdicts import of_answer
 from elad.errors import InputError
 from elad.ledger import Ledger, Move
@@ -20,7 +20,9 @@ def examiner(ledger: Ledger, recipe: Recipe) -> Annotator:
     """How the teacher is asked: as in the run, unless it judged no steps there; then by revisions."""
     own = recipe.annotate
     by_steps = own.reads_attempts and all(a.verdict.of == "steps" for a in annotations(ledger))
-    return own if by_steps else Revise(votes=own.votes)
+    if by_steps:
+        return own
+    return Revise(votes=own.votes) if isinstance(own, Talker) else Revise()
 
 
 def audit(run: Run, examiner: Annotator, number: int, questions: Sequence[str]) -> list[Audit]:

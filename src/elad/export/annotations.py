@@ -1,7 +1,7 @@
 """The annotations in TRL's data set formats, as a student is asked: plainly, or in turns where the format knows them.
 
 sft.jsonl         {"prompt": "Question: ...", "completion": "12 + 5 = 17.\\nAnswer: 17\\n"}
-preference.jsonl  {"prompt": ..., "chosen": the repaired explanation, "rejected": the student's}
+preference.jsonl  {"prompt": ..., "chosen": the repaired explanation, "rejected": the student's, or what contradicts it}
 stepwise.jsonl    {"prompt": ..., "completions": ["12 + 5 = 18."], "labels": [false]}
 left_out.jsonl    {"prompt": ..., "completion": ..., "why": "IFD 1.21 is above 1"}, which stands in no other file
 
@@ -45,11 +45,11 @@ def _sft(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[
 
 def _preference(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:
     for a in bought:
-        if a.verdict.first_flaw is not None and layout.written(a.attempt) != layout.written(a.target):
+        if a.rejected and layout.written(a.rejected) != layout.written(a.target):
             yield {
                 "prompt": _asked(a.question, layout, chats),
                 "chosen": _said(a.target, layout, chats),
-                "rejected": _said(a.attempt, layout, chats),
+                "rejected": _said(a.rejected, layout, chats),
             }
 
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -23,6 +24,9 @@ class Kept(Record):
 
 class Keeper(Part):
     """Which of the paid answers are worth training on. What is left out stays in the ledger."""
+
+    reads_contrasts: ClassVar[bool] = False
+    """Whether it reads what the student says against an annotation."""
 
     def fits(self, student: Student) -> None:
         """Look, before anything is paid for, whether it can work with the student. Raises InputError."""

@@ -6,13 +6,14 @@
      "doubts": [[0.52, 1.1, 0.03, -2.1, 6]], "answer_doubt": [...]}, "kept": false, "left_out": "IFD 1.2 is above 1",
      "tokens": 212, "output_tokens": 31, "money": "0.0001",
      "target": {"steps": ["12 + 5 = 17."], "answer": "17", "authors": ["teacher"],
-     "also": [{"steps": ["5 + 12 = 17."], "answer": "17"}]},
+     "also": [{"steps": ["5 + 12 = 17."], "answer": "17"}], "contrast": null},
      "fate": [{"round": 4, "said": "after training", "steps": ["12 + 5 = 17."], "answer": "17"}]}
 
 `doubt` is the mean of the steps' entropies (nats), `score` the selector's own. A step's doubt is mean entropy, peak
 entropy, margin, log-probability and tokens, as in `SpanEvidence`. `left_out`: why it is not `kept`, which
-is to be trained on. `also`: what is learnt beside the target. Numbers that are infinite, as without an answer, are
-null.
+is to be trained on. `also`: what is learnt beside the target; `contrast`: what the student says against it, and how
+much of what it draws does, with the question's document (`wavers`) and without (`unknown`). Numbers that are infinite,
+as without an answer, are null.
 """
 
 import gzip
@@ -29,7 +30,7 @@ from elad.keep import Kept
 from elad.ledger import Ledger
 from elad.prices import in_force
 from elad.recipe import Recipe
-from elad.records import Annotation, Attempt, Explanation, SpanEvidence, State
+from elad.records import Annotation, Attempt, Contrast, Explanation, SpanEvidence, State
 from elad.select import Choice, Selector
 from elad.select.scores import step_entropy_mean
 from elad.teacher.from_ledger import FromLedger
@@ -144,8 +145,18 @@ def _number(value: float | None) -> float | None:
 
 def _target(annotation: Annotation) -> Item:
     target = annotation.target
-    also = [{"steps": said.steps, "answer": said.answer} for said in annotation.also]
-    return {"steps": target.steps, "answer": target.answer, "authors": annotation.authors, "also": also}
+    also = list(map(_said, annotation.also))
+    return {**_said(target), "authors": annotation.authors, "also": also, "contrast": _contrast(annotation.contrast)}
+
+
+def _contrast(contrast: Contrast | None) -> Item | None:
+    if contrast is None:
+        return None
+    return {**_said(contrast.rejected), "wavers": _number(contrast.wavers), "unknown": _number(contrast.unknown)}
+
+
+def _said(explanation: Explanation) -> Item:
+    return {"steps": explanation.steps, "answer": explanation.answer}
 
 
 def _cost(usage: Usage, price: Price | None) -> Item:

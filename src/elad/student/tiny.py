@@ -20,12 +20,14 @@ _BREAK = "⏎"  # a line break, as a token of its own
 _TIGHT = ".,:;?!%)"  # marks that English sets without a space before them
 
 
-def blank(*, width: int = 128, layers: int = 4, heads: int = 4, seed: int = 0) -> tuple[Any, Any]:
-    """An untrained student: (model, tokenizer). The weights follow from the seed alone."""
+def blank(
+    *, width: int = 128, layers: int = 4, heads: int = 4, seed: int = 0, words: Iterable[str] = ()
+) -> tuple[Any, Any]:
+    """An untrained student: (model, tokenizer), to which `words` are whole too. The weights follow from the seed."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = word_and_digit_tokenizer(world_words())
+    tokenizer = word_and_digit_tokenizer([*world_words(), *words])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,

@@ -7,6 +7,7 @@ from elad.teacher.from_ledger import FromLedger
 from elad.teacher.human import Human
 from elad.teacher.local import Local
 from elad.teacher.messages import Request
+from elad.teacher.nobody import Nobody
 from elad.teacher.recorded import Recorded
 from elad.teacher.replies import BadReply, Declined
 from elad.teacher.solver import Solver
@@ -23,6 +24,7 @@ __all__ = [
     "FromLedger",
     "Human",
     "Local",
+    "Nobody",
     "Recorded",
     "Reply",
     "Request",

@@ -68,6 +68,9 @@ class Teacher(Part):
     metered: ClassVar[bool] = False
     """Whether somebody else's meter runs, so that a call which was cut off may have been billed."""
 
+    can_answer: ClassVar[bool] = True
+    """Whether it can be asked at all."""
+
     stored: ClassVar[bool] = False
     """Whether its answers are worth keeping for other runs on this machine."""
 

@@ -38,7 +38,8 @@ function drawItem(item, levels) {
     !item.kept && element("p", { class: "notice" }, `Not trained on: ${item.left_out || "left out"}`),
     item.state === "unusable" && element("p", { class: "notice" }, `Unusable: ${item.why}`),
     drawSteps(item, levels),
-    item.target?.also.length > 0 && drawAlso(item.target.also),
+    item.target?.also.length > 0 && drawBeside("Learnt beside it, at no price", item.target.also),
+    item.target?.contrast && drawContrast(item.target.contrast),
     item.fate.length > 0 && drawFate(item),
   ].filter(Boolean);
 }
@@ -69,7 +70,7 @@ function drawSteps(item, levels) {
 }
 
 function verdictRow(item) {
-  const found = item.of === "answer" ? "The teacher wrote its own, and the answers differ" : `First flaw: ${item.place}`;
+  const found = item.target?.contrast ? "With its document at hand the student answers otherwise" : item.of === "answer" ? "The teacher wrote its own, and the answers differ" : `First flaw: ${item.place}`;
   return element("tr", { class: "verdict" }, element("td", { colspan: 4 }, "✗ ", found, item.why && given(item.why)));
 }
 
@@ -96,13 +97,21 @@ function repairedText(said, repaired, item, author) {
 }
 
 function answerAuthor(item) {
+  if (item.target.contrast) return "student";
   return item.flaw === null && item.of === "steps" ? "student" : "teacher";
 }
 
-function drawAlso(also) {
-  const rows = also.map((said) => element("tr", {},
+function drawContrast(contrast) {
+  const { wavers, unknown } = contrast;
+  const read = wavers == null ? "" : `, and ${wavers} of what it says with the document at hand`;
+  return element("div", {}, drawBeside("What it says against that", [contrast]),
+    element("p", {}, `Of what it says without a document, ${unknown} contradicts what it is to learn${read}.`));
+}
+
+function drawBeside(title, explanations) {
+  const rows = explanations.map((said) => element("tr", {},
     element("td", {}, said.steps.map((step) => given(step))), element("td", {}, given(said.answer ?? "no answer"))));
-  return element("div", {}, element("h3", {}, "Learnt beside it, at no price"), element("table", {},
+  return element("div", {}, element("h3", {}, title), element("table", {},
     element("thead", {}, element("tr", {}, ["steps", "answer"].map((text) => element("th", { scope: "col" }, text)))),
     element("tbody", {}, rows)));
 }
