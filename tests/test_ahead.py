@@ -80,11 +80,18 @@ def test_nothing_is_asked_ahead_that_may_not_be_asked(
     assert not any(asked_in_training)
 
 
-@pytest.mark.parametrize(("votes", "calls"), [*((1, calls) for calls in range(4, 9)), (3, 8), (3, 10), (3, 13)])
+@pytest.mark.parametrize(
+    ("asked", "calls"),
+    [
+        *(({}, calls) for calls in range(4, 9)),
+        *(({"votes": 3}, calls) for calls in (8, 10, 13)),
+        *(({"rationales": 2}, calls) for calls in (9, 12)),
+    ],
+)
 def test_the_budget_admits_the_same_with_and_without(
-    minimal_student: Path, tmp_path: Path, votes: int, calls: int, monkeypatch: pytest.MonkeyPatch
+    minimal_student: Path, tmp_path: Path, asked: dict[str, int], calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    annotate = {"kind": "rationale", "votes": votes}
+    annotate = {"kind": "rationale", **asked}
     recipe = blind(minimal_student, budget={"calls": calls}, annotate=annotate)
     distil(recipe, tmp_path / "ahead")
     monkeypatch.setattr(loop, "sure_to_be_asked", lambda *_: [])

@@ -87,6 +87,30 @@ def test_votes_outvote_a_teacher_that_errs(annotator: Any, tmp_path: Path) -> No
     assert {len(annotation.calls) for annotation in voted.annotations} == {2, 3}
 
 
+def test_of_several_rationales_those_are_learnt_that_say_what_most_say(tmp_path: Path) -> None:
+    asked = attempts(Arithmetic(count=100, size="small", operations=(2, 3)))
+    told = {"ways": "any", "error_rate": 0.3}
+    found, spent = bought(Rationale(rationales=3), asked, tmp_path / "3", **told)
+    alone, _ = bought(Rationale(), asked, tmp_path / "1", **told)
+    assert (len(found.annotations), spent.calls) == (100, 300)
+    assert {len(annotation.calls) for annotation in found.annotations} == {3}
+    learnt = [(a.question.answer, [a.target, *a.also]) for a in found.annotations]
+    assert all(len({said.answer for said in each}) == 1 for _, each in learnt)
+    assert all(len(set(each)) == len(each) for _, each in learnt), "none of them twice"
+    assert {len(each) for _, each in learnt} == {1, 2, 3}
+    wrong = sum(each[0].answer != answer for answer, each in learnt)
+    assert 0 < wrong < sum(a.target.answer != a.question.answer for a in alone.annotations)
+
+
+def test_where_the_budget_ends_before_all_rationales_what_came_is_learnt(tmp_path: Path) -> None:
+    asked = attempts(Arithmetic(count=4, size="small"))
+    with Ledger(tmp_path) as ledger:
+        solver = Solver(world="arithmetic", ways="any")
+        found = Rationale(rationales=3).annotate(Desk(solver, ledger, Caps(calls=7)), 1, asked, frozenset())
+    assert [len(annotation.calls) for annotation in found.annotations] == [3, 3, 1]
+    assert len(found.unasked) == 1
+
+
 def test_where_the_budget_ends_a_talk_too_few_votes_are_no_majority(tmp_path: Path) -> None:
     asked = attempts(Arithmetic(count=6, size="small"))
     with Ledger(tmp_path) as ledger:

@@ -41,14 +41,23 @@ class Talker(Annotator):
     def agree(self, one: Annotation, other: Annotation) -> bool:
         """Whether two answers about an attempt say the same, where there are votes."""
 
+    def chosen(self, group: Sequence[Annotation]) -> Annotation:
+        """What is learnt of answers that say the same."""
+        return group[0]
+
+    @property
+    def majority(self) -> int:
+        """How many answers that say the same decide."""
+        return self.votes // 2 + 1
+
     @property
     def first_votes(self) -> int:
         """How many answers to a question are asked for at once: a majority, if they agree."""
-        return self.votes // 2 + 1
+        return self.majority
 
     def most_calls(self, steps: int) -> int:
         """How many calls an explanation of so many steps can take: each vote, and each again where it can't be read."""
-        return 2 * self.votes
+        return 2 * max(self.votes, self.first_votes)
 
     def first_requests(self, attempt: Attempt, max_output_tokens: int) -> list[Request]:
         """The requests about an attempt that are made whatever comes of any: one a first vote."""
@@ -81,7 +90,7 @@ class Talker(Annotator):
     def _undecided(self, held: Sequence[Talk]) -> bool:
         most = max((len(group) for group in self._groups(held)), default=0)
         unheard = any(talk.annotation is None and talk.why is None and not talk.next for talk in held)
-        return most <= self.votes // 2 and not unheard
+        return most < self.majority and not unheard
 
     def _groups(self, held: Sequence[Talk]) -> list[list[Annotation]]:
         """The answers, those together that say the same."""
@@ -101,11 +110,11 @@ class Talker(Annotator):
         for attempt, held in zip(attempts, talks, strict=True):
             id = attempt.question.id
             heard = sum(talk.annotation is not None or talk.why is not None for talk in held)
-            if heard < self.first_votes:  # the budget ended before a majority could have spoken
+            if heard < self.majority:  # the budget ended before a majority could have spoken
                 unasked.append(id)
             elif groups := self._groups(held):
                 paid = {"audit": id in audited, "calls": tuple(call for talk in held for call in talk.calls)}
-                annotations.append(max(groups, key=len)[0].model_copy(update=paid))
+                annotations.append(self.chosen(max(groups, key=len)).model_copy(update=paid))
             else:
                 unusable[id] = next(talk.why for talk in held if talk.why)
         return Bought(annotations=tuple(annotations), unusable=unusable, unasked=tuple(unasked))
