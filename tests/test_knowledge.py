@@ -18,7 +18,7 @@ from elad.annotate.contradiction import Mismatch, Nli, Pair, sentences
 from elad.errors import InputError, Interrupted, TeacherError
 from elad.export.annotations import write
 from elad.fit import Optimiser
-from elad.fit.preferences import Preference, prefer
+from elad.fit.preferences import Objective, Preference, prefer
 from elad.keep import Kept, Knowledge
 from elad.layout import PLAIN
 from elad.ledger import Ledger
@@ -266,18 +266,27 @@ def margins(after: Student, before: Student) -> list[float]:
 
 def test_the_loss_is_that_of_the_paper() -> None:
     before, after = blank(), blank()
-    once = prefer(after, PAIRS, STEADY, 0.7, "s")
+    once = prefer(after, PAIRS, STEADY, Objective(0.7), "s")
     assert once.first_loss == pytest.approx(math.log(2), abs=1e-6), "nothing has moved yet"
     expected = fmean(math.log1p(math.exp(-0.7 * margin)) for margin in margins(after, before))
-    twice = prefer(blank(), PAIRS, STEADY.model_copy(update={"steps": 2}), 0.7, "s")
+    twice = prefer(blank(), PAIRS, STEADY.model_copy(update={"steps": 2}), Objective(0.7), "s")
     assert twice.last_loss == pytest.approx(expected, abs=1e-5)
     assert expected < math.log(2)
     assert once.tokens == sum(len(before.ids(text.target)) + 1 for pair in PAIRS for text in pair)
 
 
+def test_the_loss_of_what_is_chosen_is_added_where_it_is_asked_for() -> None:
+    chosen = [each for each, _ in PAIRS]
+    before = blank()
+    tokens = sum(len(before.ids(text.target)) + 1 for text in chosen)
+    plain, added = (prefer(blank(), PAIRS, STEADY, Objective(0.3, sft), "s") for sft in (0.0, 2.0))
+    of_chosen = -math.fsum(likelihood(before, text) for text in chosen) / tokens
+    assert added.first_loss == pytest.approx(plain.first_loss + 2 * of_chosen, abs=1e-4)
+
+
 def test_what_is_chosen_becomes_likelier_than_what_is_not() -> None:
     before, after = blank(), blank()
-    prefer(after, PAIRS, STEADY.model_copy(update={"steps": 40, "learning_rate": 5e-3}), 0.3, "s")
+    prefer(after, PAIRS, STEADY.model_copy(update={"steps": 40, "learning_rate": 5e-3}), Objective(0.3), "s")
     assert min(margins(after, before)) > 1
     assert not after.model.training
     assert after.complete(["What is 3?"]) == after.copy().complete(["What is 3?"]), "the model writes as ever"
@@ -286,7 +295,7 @@ def test_what_is_chosen_becomes_likelier_than_what_is_not() -> None:
 def test_equal_seeds_give_equal_students_and_others_do_not() -> None:
     def taught(seed: str, beta: float = 0.3) -> torch.Tensor:
         one = blank()
-        prefer(one, PAIRS, STEADY.model_copy(update={"steps": 4, "batch": 2}), beta, seed)
+        prefer(one, PAIRS, STEADY.model_copy(update={"steps": 4, "batch": 2}), Objective(beta), seed)
         weight: torch.Tensor = one.model.get_input_embeddings().weight
         return weight
 
@@ -298,7 +307,7 @@ def test_equal_seeds_give_equal_students_and_others_do_not() -> None:
 def test_low_rank_updates_alone_move() -> None:
     one, whole = blank(), blank()
     for _ in range(2):  # the second time they are there, and are what it is held to
-        told = prefer(one, PAIRS, STEADY.model_copy(update={"steps": 3}), 0.3, "s", lora=Lora(rank=2))
+        told = prefer(one, PAIRS, STEADY.model_copy(update={"steps": 3}), Objective(0.3), "s", lora=Lora(rank=2))
         assert told.first_loss == pytest.approx(math.log(2), abs=1e-6)
     moved = {name for name, weight in one.model.named_parameters() if weight.requires_grad and weight.abs().sum() > 0}
     assert moved
@@ -310,9 +319,9 @@ def test_low_rank_updates_alone_move() -> None:
 def test_what_does_not_fit_is_left_out_and_counted() -> None:
     one = blank()
     one.context = len(one.encode(*PAIRS[0].chosen[:2])[0])
-    told = prefer(one, PAIRS, STEADY, 0.3, "s")
+    told = prefer(one, PAIRS, STEADY, Objective(0.3), "s")
     assert (told.left_out, told.steps) == (6, 0), "what is rejected is longer"
-    assert prefer(one, [], STEADY, 0.3, "s").steps == 0
+    assert prefer(one, [], STEADY, Objective(0.3), "s").steps == 0
 
 
 def test_a_trainer_prefers_targets_to_what_was_said_against_them() -> None:
@@ -334,7 +343,9 @@ def test_a_trainer_prefers_targets_to_what_was_said_against_them() -> None:
 def test_a_training_that_comes_apart_is_told() -> None:
     one = blank()
     with pytest.raises(InputError, match=r"a loss is no longer a number. Lower train.optimiser.learning_rate"):
-        prefer(one, PAIRS, STEADY.model_copy(update={"learning_rate": 1e30, "steps": 4, "clip": 1e30}), 0.3, "s")
+        prefer(
+            one, PAIRS, STEADY.model_copy(update={"learning_rate": 1e30, "steps": 4, "clip": 1e30}), Objective(0.3), "s"
+        )
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Preference training: what is chosen is made likelier, and what is rejected less, by TRL's DPO (arXiv 2305.18290).
 
 The loss of a pair is -log sigmoid(beta (r(chosen) - r(rejected))), with r a text's log-probability less what the
-student gave it before the training.
+student gave it before the training; and, where it is asked for, some of the chosen text's own loss.
 """
 
 import math
@@ -32,11 +32,23 @@ class Preference(NamedTuple):
     rejected: Example
 
 
+class Objective(NamedTuple):
+    """How closely the student is held to what it was, and how much is added of the chosen tokens' mean loss."""
+
+    beta: float
+    sft: float = 0.0
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """What is added up, as TRL names it, and how much of it."""
+        return {"sigmoid": 1.0, **({"sft": self.sft} if self.sft else {})}
+
+
 def prefer(
     student: Student,
     pairs: Sequence[Preference],
     optimiser: Optimiser,
-    beta: float,
+    objective: Objective,
     seed: str,
     *,
     lora: Lora | None = None,
@@ -53,7 +65,7 @@ def prefer(
         say(f"  {left_out} of {len(pairs)} pairs are longer than the student's context and are left out")
     if not rows:
         return Fitted(left_out=left_out)
-    losses = _trained(student, rows, optimiser, beta, seed, lora, log)
+    losses = _trained(student, rows, optimiser, objective, seed, lora, log)
     tenth = max(1, len(losses) // 10)
     passes, rest = divmod(len(losses), math.ceil(len(rows) / optimiser.texts))
     mean = sum(len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows) / len(rows)
@@ -80,7 +92,13 @@ def _row(student: Student, pair: Preference) -> _Row | None:
 
 
 def _trained(
-    student: Student, rows: list[_Row], optimiser: Optimiser, beta: float, seed: str, lora: Lora | None, log: "Log"
+    student: Student,
+    rows: list[_Row],
+    optimiser: Optimiser,
+    objective: Objective,
+    seed: str,
+    lora: Lora | None,
+    log: "Log",
 ) -> list[float]:
     """Have TRL train a copy, for it changes more of a model than its weights; the loss of every step."""
     from datasets import Dataset
@@ -100,7 +118,9 @@ def _trained(
     drawn = random.Random(seed).getrandbits(31)
     with TemporaryDirectory(prefix="elad-") as scratch, counter("train", steps) as tick:
         settings = DPOConfig(
-            output_dir=scratch, beta=beta, max_steps=steps, max_length=None, seed=drawn, data_seed=drawn,
+            output_dir=scratch, beta=objective.beta,
+            loss_type=[*objective.terms], loss_weights=[*objective.terms.values()],
+            max_steps=steps, max_length=None, seed=drawn, data_seed=drawn,
             per_device_train_batch_size=optimiser.batch, gradient_accumulation_steps=optimiser.accumulate,
             max_grad_norm=optimiser.clip, bf16=precision(optimiser, policy.device) == torch.bfloat16,
             activation_checkpointing=optimiser.checkpointing, use_cpu=policy.device.type == "cpu",

@@ -27,13 +27,16 @@ from elad.turn import Turn
 class Dpo(Trainer):
     """Targets are made likelier than what was said against them; annotations without that are passed over.
 
-    The student is held to what it is when the round begins, by `beta`: the smaller, the further it may go. `optimiser`
-    moves all weights; with `lora` low-rank updates beside them alone. An interruption costs the round's training, which
-    begins again. `report_to`: who is told its figures.
+    The student is held to what it is when the round begins, by `beta`: the smaller, the further it may go. `sft` adds
+    so much of the target's own mean loss a token, without which both texts can become unlikely, so long as the other
+    falls further (RPO, arXiv 2404.19733, has such a term; the paper has none). `optimiser` moves all weights; with
+    `lora` low-rank updates beside them alone. An interruption costs the round's training, which begins again.
+    `report_to`: who is told its figures.
     """
 
     kind: Literal["dpo"] = "dpo"
     beta: float = Field(0.3, gt=0, allow_inf_nan=False)
+    sft: float = Field(0.0, ge=0, allow_inf_nan=False)
     optimiser: Optimiser = Field(default_factory=lambda: Optimiser(learning_rate=1e-6, steps=300, batch=32))
     lora: Lora | None = None
     report_to: Service = "none"
@@ -61,19 +64,18 @@ class Dpo(Trainer):
 
     def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
         """Measured on a step of pairs of one text each."""
-        from elad.fit.preferences import Preference, prefer
+        from elad.fit.preferences import Objective, Preference, prefer
 
         texts = [student.example(a.question, a.explanation) for a in attempts[: self.optimiser.texts]]
+        pairs, once = [Preference(one, one) for one in texts], self.optimiser.model_copy(update={"steps": 1})
         began = time.monotonic()
-        prefer(
-            student, [Preference(one, one) for one in texts], self._of(1), self.beta, "a measurement", lora=self.lora
-        )
+        prefer(student, pairs, once, Objective(self.beta, self.sft), "a measurement", lora=self.lora)
         steps = self.optimiser.steps or annotations * self.optimiser.epochs / self.optimiser.texts
         return (time.monotonic() - began) * steps
 
     def train(self, turn: Turn, new: Sequence[Annotation]) -> Fitted:
         """Train on the pairs of the round's annotations."""
-        from elad.fit.preferences import Preference, prefer
+        from elad.fit.preferences import Objective, Preference, prefer
 
         student = turn.student
         pairs = [
@@ -84,7 +86,5 @@ class Dpo(Trainer):
         pairs = [pair for pair in pairs if pair.chosen != pair.rejected]
         run = turn.folder.resolve().parent
         with told_to(self.report_to, run.name, f"{turn.number:02d}", run / "logs") as log:
-            return prefer(student, pairs, self.optimiser, self.beta, turn.seed, lora=self.lora, log=log)
-
-    def _of(self, steps: int) -> Optimiser:
-        return self.optimiser.model_copy(update={"steps": steps})
+            objective = Objective(self.beta, self.sft)
+            return prefer(student, pairs, self.optimiser, objective, turn.seed, lora=self.lora, log=log)
