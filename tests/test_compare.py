@@ -41,6 +41,7 @@ def run(*right: int, tokens: int = 100, accepted: float = 0.5, origin: Origin = 
             "accepted": accepted if number else None,
             "auroc": {"margin": 0.75} if number else {},
             "own_auroc": 0.8 if number else None,
+            "domains": {},
             **more,
         }
         for number, count in enumerate(right)
@@ -84,6 +85,34 @@ def test_what_began_elsewhere_is_no_pair() -> None:
 
 def test_what_costs_nothing_is_no_ratio() -> None:
     assert "spend_ratio_to_a" not in results(of([run(50, 60)], [run(50, 60)]), target=0.4)["arms"]["b"]
+
+
+def test_domains_are_compared_at_the_end() -> None:
+    def ended(easy: float, hard: float) -> Run:
+        return run(50, 60, domains={"easy": easy, "hard": hard})
+
+    found = results(of([ended(0.9, 0.2), ended(0.8, 0.4)], [ended(0.9, 0.5), ended(0.7, 0.6)]))["arms"]["b"]
+    assert found["domains_over_a"] == {
+        "easy": {"value": -0.05, "low": -0.1, "high": 0.0, "seeds": 2},
+        "hard": {"value": 0.25, "low": 0.2, "high": 0.3, "seeds": 2},
+    }
+    assert "domains_over_a" not in results(of([run(50, 60)], [run(50, 60)]))["arms"]["b"]
+    alone = of([run(50, 60, domains={"only": 0.6})], [run(50, 60, domains={"only": 0.7})])
+    assert "domains_over_a" not in results(alone)["arms"]["b"]
+
+
+def test_where_nobody_was_asked_arms_are_told_by_annotations() -> None:
+    found = results(of([run(50, 60, tokens=0)] * 2, [run(50, 70, tokens=0)] * 2), side=["b"])
+    assert set(found["arms"]["b"]["gain_over_a"]) == {"annotations"}
+    first, second = tables(found)
+    assert first.rows[1] == ["b", "2", "", "", "", "70.0%", "70.0%", "10", "50%", "0.80"]
+    assert "shares of 10 annotations and" in first.caption
+    assert second.rows[0][-1] == "+10.0 [+10.0, +10.0]"
+    side = multiples(found)
+    for drawing in (plotted(found), side):
+        assert drawing
+        assert "annotations" in drawing
+        assert "output tokens" not in drawing
 
 
 def test_figures_are_means_over_seeds_by_round() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from elad.study.compare import Estimate, Pairs, gain_at, spend_ratio
+from elad.study.compare import Estimate, Pairs, gain, gain_at, spend_ratio
 from elad.study.curves import UNITS, curve_of
 from elad.study.origin import Origin
 
@@ -71,11 +71,14 @@ def _held(runs: Runs, other: str, bases: Runs, target: float | None) -> dict[str
     paired = pairs(runs, bases).values()
     found: dict[str, Any] = {}
     for unit in UNITS if paired else ():
-        if all(unit in round for pair in paired for run in pair for round in run.rounds):
+        ends = [run.rounds[-1].get(unit, 0) for pair in paired for run in pair]
+        if any(ends) and all(unit in round for pair in paired for run in pair for round in run.rounds):
             curves = [(curve_of(run.rounds, unit), curve_of(base.rounds, unit)) for run, base in paired]
             if target is not None and (ratio := _ratio(curves, target)):
                 found.setdefault(f"spend_ratio_to_{other}", {})[unit] = ratio
             found.setdefault(f"gain_over_{other}", {})[unit] = _gains(curves)
+    if domains := _by_domain([(run.rounds[-1]["domains"], base.rounds[-1]["domains"]) for run, base in paired]):
+        found[f"domains_over_{other}"] = domains
     return found
 
 
@@ -92,6 +95,13 @@ def _gains(pairs: Pairs, steps: int = 4) -> list[dict[str, Any]]:
     return [
         {"spend": round(most * n / steps, 6), **_told(gain_at(pairs, most * n / steps))} for n in range(1, steps + 1)
     ]
+
+
+def _by_domain(pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, Any]:
+    """By how much the arm ends ahead in each domain, where there are several."""
+    names = sorted(set.intersection(*(set(each) for pair in pairs for each in pair))) if pairs else []
+    several = names if len(names) > 1 else []
+    return {name: _told(gain([(own[name], other[name]) for own, other in pairs])) for name in several}
 
 
 def _by_round(runs: Sequence[Sequence[Mapping[str, Any]]], figure: str) -> list[float | None]:

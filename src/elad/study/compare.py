@@ -51,10 +51,15 @@ Pairs = Sequence[tuple[Curve, Curve]]
 """For each seed the curve of an arm, and that of the one it is held against."""
 
 
+def gain(pairs: Sequence[tuple[float, float]]) -> Estimate:
+    """By how much a figure of an arm is larger, seed by seed."""
+    gains = np.array([figure - other for figure, other in pairs])
+    return _bootstrapped(len(pairs), lambda drawn: gains[drawn].mean(axis=-1))
+
+
 def gain_at(pairs: Pairs, spend: float) -> Estimate:
     """By how much an arm is more accurate at a spend."""
-    gains = np.array([arm.at(spend) - base.at(spend) for arm, base in pairs])
-    return _bootstrapped(len(pairs), lambda drawn: gains[drawn].mean(axis=-1))
+    return gain([(arm.at(spend), base.at(spend)) for arm, base in pairs])
 
 
 def spend_ratio(pairs: Pairs, accuracy: float) -> Estimate:

@@ -1,6 +1,6 @@
 """A run as a study reads it: round by round what it had spent, how accurate it was, and how well each score told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from elad.annotate import judged
@@ -20,6 +20,12 @@ Measure = Literal["answers", "steps"]
 
 _TOLD: dict[Measure, str] = {"answers": "accuracy", "steps": "same_steps"}
 _ORACLES: dict[Measure, Oracle] = {"answers": Oracle(), "steps": Oracle(by="steps")}
+
+
+def leading_unit(arms: Mapping[str, Any]) -> str:
+    """In what arms of a results file are told first: output tokens, or annotations where nobody was asked."""
+    ends = [run[-1]["output_tokens"] for arm in arms.values() for run in arm["curves"].values()]
+    return "output_tokens" if any(ends) else "annotations"
 
 
 def curve_of(told: list[dict[str, Any]], unit: str) -> Curve:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from elad.report.plots import Axis, Point, drawn, standalone
+from elad.study.curves import leading_unit
 from elad.study.plot import ACCEPTED, ACCURACY, ROUND, by_round, by_spend, spent
 
 _SIZE = {"width": 170, "height": 110}
@@ -11,7 +12,7 @@ _COLUMNS = 5
 
 
 def multiples(told: dict[str, Any]) -> str | None:
-    """Accuracy against output tokens, and what was accepted by round, an arm a view; None where there is no side.
+    """Accuracy against what was spent, and what was accepted by round, an arm a view; None where there is no side.
 
     The arm that the others are held against is dashed, over the seeds of the side.
     """
@@ -23,10 +24,9 @@ def multiples(told: dict[str, Any]) -> str | None:
     same = {seed: run for seed, run in base["curves"].items() if seed in seeds}
     arms = {name: told["arms"][name] for name in names}
     shown = {**arms, **({told["against"]: {**base, "curves": same}} if same else {})}
+    unit = leading_unit(shown)
     grids = [
-        _grid(
-            names, told["against"], shown, lambda arm: by_spend(arm, "output_tokens"), spent("output_tokens"), ACCURACY
-        ),
+        _grid(names, told["against"], shown, lambda arm: by_spend(arm, unit), spent(unit), ACCURACY),
         _grid(names, told["against"], shown, lambda arm: by_round(arm, "accepted"), ROUND, ACCEPTED),
     ]
     return standalone(drawn({"vconcat": grids, "spacing": 40}))

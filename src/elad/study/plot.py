@@ -43,9 +43,10 @@ def plotted(told: dict[str, Any]) -> str:
 
 
 def units(arms: Mapping[str, Any]) -> list[str]:
-    """In what the spend of all these arms can be told, but for all tokens together."""
+    """In what the spend of all these arms can be told, and there is any, but for all tokens together."""
     rounds = [round for arm in arms.values() for run in arm["curves"].values() for round in run]
-    return [unit for unit in UNITS if unit != "tokens" and all(unit in round for round in rounds)]
+    told = [unit for unit in UNITS if unit != "tokens" and all(unit in round for round in rounds)]
+    return [unit for unit in told if any(round[unit] for round in rounds)]
 
 
 def spent(unit: str) -> Axis:

@@ -5,9 +5,8 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from elad.report import grid
-from elad.study.curves import UNITS, curve_of
+from elad.study.curves import UNITS, curve_of, leading_unit
 
-_UNIT = "output_tokens"
 _QUARTERS = (0.25, 0.5, 0.75, 1.0)
 _UNITS = [unit for unit in UNITS if unit != "tokens"]
 
@@ -32,11 +31,11 @@ def markdown(told: dict[str, Any]) -> str:
 
 
 def _arms(told: dict[str, Any]) -> Table:
-    most = _common_spend(told)
+    unit, most = leading_unit(told["arms"]), _common_spend(told)
     worst = ["worst domain"] if any(_worst(arm) for arm in told["arms"].values()) else []
     rows = []
     for name, arm in told["arms"].items():
-        curves = [curve_of(run, _UNIT) for run in arm["curves"].values()]
+        curves = [curve_of(run, unit) for run in arm["curves"].values()]
         begins, ends = _begins(told, name), min(curve.spend[-1] for curve in curves)
         spends = [share * most for share in _QUARTERS]
         rows.append(
@@ -51,15 +50,16 @@ def _arms(told: dict[str, Any]) -> Table:
                 _mean(arm["own_auroc"], ".2f"),
             ]
         )
+    spent = unit.replace("_", " ")
     caption = (
-        f"Mean held-out accuracy over seeds after shares of {most:,.0f} output tokens of the teacher's and in the end, "
+        f"Mean held-out accuracy over seeds after shares of {most:,.0f} {spent} and in the end, "
         f"{'that of the worst domain in the end, ' if worst else ''}"
-        "and the output tokens spent by then; the share of what was annotated that the teacher accepted, and the AUROC "
+        f"and the {spent} by then; the share of what was annotated that the teacher accepted, and the AUROC "
         'of the score by which was selected, for "the student is wrong": means over rounds.'
     )
     return Table(
         caption,
-        ["arm", "seeds", *(f"{share:.0%}" for share in _QUARTERS), "end", *worst, "tokens", "accepted", "AUROC"],
+        ["arm", "seeds", *(f"{share:.0%}" for share in _QUARTERS), "end", *worst, spent, "accepted", "AUROC"],
         rows,
     )
 
@@ -68,7 +68,7 @@ def _held(told: dict[str, Any]) -> Table:
     units = [
         unit for unit in _UNITS if any(unit in held[f"gain_over_{other}"] for _, other, held in _comparisons(told))
     ]
-    rows = []
+    rows, leading = [], leading_unit(told["arms"])
     for name, other, held in _comparisons(told):
         gains, ratios = held[f"gain_over_{other}"], held.get(f"spend_ratio_to_{other}", {})
         begun = max(_begins(told, name), _begins(told, other))
@@ -76,15 +76,15 @@ def _held(told: dict[str, Any]) -> Table:
             [
                 name,
                 other,
-                str(gains[_UNIT][-1]["seeds"]),
+                str(gains[leading][-1]["seeds"]),
                 *(ratio(ratios[unit]) if unit in ratios else "" for unit in units),
-                _points(gains[_UNIT][-1]) if gains[_UNIT][-1]["spend"] >= begun else "",
+                _points(gains[leading][-1]) if gains[leading][-1]["spend"] >= begun else "",
             ]
         )
     target = f"a held-out accuracy of {told['target']:.1%}" if told["target"] is not None else "the target"
     caption = (
         f"What an arm spends to reach {target}, over what the other spends, paired by seeds; and by how many points it "
-        "is ahead where the first of their runs ends, at equal output tokens. With 95% intervals, bootstrapped over "
+        "is ahead where the first of their runs ends, at equal spend. With 95% intervals, bootstrapped over "
         "the seeds. Never: on some seed the arm does not reach it. At most: on some seed the other does not, and all "
         "that it spent counts."
     )
@@ -103,15 +103,17 @@ def _comparisons(told: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
 
 
 def _common_spend(told: dict[str, Any]) -> float:
-    """The output tokens to which all main arms come, but for the one that is taught everything."""
+    """The spend to which all main arms come, but for the one that is taught everything."""
+    unit = leading_unit(told["arms"])
     main = [name for name in told["arms"] if name not in told["side"] and name != told["ceiling"]]
     runs = [run for name in main or told["arms"] for run in told["arms"][name]["curves"].values()]
-    return min(curve_of(run, _UNIT).spend[-1] for run in runs)
+    return min(curve_of(run, unit).spend[-1] for run in runs)
 
 
 def _begins(told: dict[str, Any], name: str) -> float:
-    """The output tokens that an arm's first round takes; before that the line between two rounds says nothing."""
-    return max(curve_of(run, _UNIT).spend[1] for run in told["arms"][name]["curves"].values())
+    """The spend that an arm's first round takes; before that the line between two rounds says nothing."""
+    unit = leading_unit(told["arms"])
+    return max(curve_of(run, unit).spend[1] for run in told["arms"][name]["curves"].values())
 
 
 def _worst(arm: dict[str, Any]) -> str:
