@@ -63,6 +63,16 @@ def test_from_run_to_export(file: Path, tmp_path: Path) -> None:
     assert elad("export", folder, out).returncode == 2
 
 
+def test_no_library_speaks_between_our_lines(file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trl", reason="preferences need the dpo extra")
+    pytest.importorskip("peft", reason="LoRA needs the lora extra")
+    train = "train={kind: dpo, lora: {rank: 2}, optimiser: {steps: 2, batch: 2}}"
+    done = elad("run", file, "--run", tmp_path / "run", train, "stop=[{kind: budget, rounds: 1}]")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[0] == "round 1"
+    assert "arning" not in done.stderr
+
+
 def test_what_is_wrong_is_one_clear_line_and_an_exit_code(file: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     wrong = {

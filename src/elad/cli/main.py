@@ -7,6 +7,7 @@ written, 6 an exam has not certified all that was asked for, 130 Ctrl-C.
 
 import os
 import sys
+import warnings
 
 import typer
 from rich.console import Console
@@ -30,6 +31,7 @@ def main() -> None:
     """The command `elad`: errors are told in a line, without a traceback."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    warnings.filterwarnings("ignore", ".is_gradient_checkpointing. is deprecated", FutureWarning)  # peft's and TRL's
     try:
         app()
     except EladError as error:

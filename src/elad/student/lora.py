@@ -2,7 +2,6 @@
 
 import json
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +58,7 @@ def is_adapted(model: Any) -> bool:
 
 def merged(model: Any) -> Any:
     """A model that has taken the updates beside it, if there are any, into its weights, for good."""
-    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # peft asks transformers by an old name
-        return model.merge_and_unload() if is_adapted(model) else model
+    return model.merge_and_unload() if is_adapted(model) else model
 
 
 def holds_adapter(folder: Path) -> bool:
