@@ -17,6 +17,7 @@ ROUND = Axis("round")
 ACCURACY = Axis("held-out accuracy", ".0%")
 ACCEPTED = Axis("accepted by the teacher", ".0%")
 _AREA = Axis("AUROC for being wrong", ".2f")
+_STEP = Axis("step of training")
 _SIZE = {"width": 400, "height": 230}
 _INK = "var(--ink)"
 
@@ -25,7 +26,8 @@ def plotted(told: dict[str, Any]) -> str:
     """The main arms, their accuracy with the 95% interval of its mean over seeds, where there are at least three.
 
     The arm that is taught everything is a line at what it comes to: its spend would leave the others no room. The
-    scores' areas are means over the arms that have them.
+    scores' areas are means over the arms that have them. Where an arm learns its domains in shares that change, these
+    are drawn too, means over seeds.
     """
     alone = told["ceiling"] if told["ceiling"] != told["against"] else None
     arms = {name: arm for name, arm in told["arms"].items() if name not in (alone, *told["side"])} or told["arms"]
@@ -33,11 +35,13 @@ def plotted(told: dict[str, Any]) -> str:
         _panel({name: by_spend(arm, unit) for name, arm in arms.items()}, spent(unit), ACCURACY, _levels(told, alone))
         for unit in units(arms)
     ]
-    panels.append(_panel({name: by_round(arm, "accepted") for name, arm in arms.items()}, ROUND, ACCEPTED))
-    panels.append(_panel({name: by_round(arm, "own_auroc") for name, arm in arms.items()}, ROUND, own_area()))
+    for figure, axis in (("accepted", ACCEPTED), ("own_auroc", own_area())):
+        panels += _over_rounds({name: by_round(arm, figure) for name, arm in arms.items()}, axis)
     grids = [{"concat": panels, "columns": 2}]
-    if scores := dict(_scores(arms)):
-        grids.append({"concat": [_panel(scores, ROUND, _AREA)]})
+    if scores := _over_rounds(dict(_scores(arms)), _AREA):
+        grids.append({"concat": scores})
+    if mixed := [_panel(shares, _STEP, _share(name)) for name, arm in arms.items() if (shares := dict(_shares(arm)))]:
+        grids.append({"concat": mixed, "columns": 2})
     apart = {"scale": {"color": "independent", "strokeDash": "independent"}}
     return standalone(drawn({"vconcat": grids, "resolve": apart}))
 
@@ -84,6 +88,11 @@ def _panel(
     return {**view, **_SIZE, "layer": [*view["layer"], *_ruled(levels or {})]}
 
 
+def _over_rounds(series: Mapping[str, list[Point]], y: Axis) -> list[dict[str, Any]]:
+    """A view of what goes on over rounds; none where there is but one."""
+    return [_panel(series, ROUND, y)] if any(len(points) > 1 for points in series.values()) else []
+
+
 def _levels(told: dict[str, Any], ceiling: str | None) -> dict[str, float]:
     levels = {"target": told["target"]} if told["target"] is not None else {}
     if ceiling in told["arms"]:
@@ -101,6 +110,20 @@ def _ruled(levels: Mapping[str, float]) -> Iterator[dict[str, Any]]:
         yield {"data": data, "mark": {"type": "rule", "stroke": _INK, "strokeDash": [2, 3]}, "encoding": across}
         mark = {"type": "text", "align": "left", "dx": 3, "dy": 9 if below else -7, "fill": _INK, "limit": 300}
         yield {"data": data, "mark": mark, "encoding": {"x": {"value": 0}, "y": up, "text": {"field": "name"}}}
+
+
+def _share(name: str) -> Axis:
+    return Axis(f"share of each domain, {name}", ".0%")
+
+
+def _shares(arm: dict[str, Any]) -> Iterator[tuple[str, list[Point]]]:
+    """By domain, its share of what was learnt from each step of the last training on; nothing where they stay."""
+    intervals = list(zip(*(run[-1].get("mixture", ()) for run in arm["curves"].values()), strict=True))
+    names = intervals[0][0]["shares"] if intervals else ()
+    for name in names:
+        shares = [fmean(one["shares"][name] for one in of_seeds) for of_seeds in intervals]
+        if max(shares) > min(shares):
+            yield name, [Point(of_seeds[0]["step"], share) for of_seeds, share in zip(intervals, shares, strict=True)]
 
 
 def _scores(arms: Mapping[str, Any]) -> Iterator[tuple[str, list[Point]]]:
