@@ -94,7 +94,7 @@ def test_of_several_rationales_those_are_learnt_that_say_what_most_say(tmp_path:
     alone, _ = bought(Rationale(), asked, tmp_path / "1", **told)
     assert (len(found.annotations), spent.calls) == (100, 300)
     assert {len(annotation.calls) for annotation in found.annotations} == {3}
-    learnt = [(a.question.answer, [a.target, *a.also]) for a in found.annotations]
+    learnt = [(a.question.answer, [*a.learnt]) for a in found.annotations]
     assert all(len({said.answer for said in each}) == 1 for _, each in learnt)
     assert all(len(set(each)) == len(each) for _, each in learnt), "none of them twice"
     assert {len(each) for _, each in learnt} == {1, 2, 3}

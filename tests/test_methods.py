@@ -84,8 +84,7 @@ def of_mentor_kd(told: dict[str, Any]) -> list[str]:
         written = sum(round["written"] for round in rounds)
         shares = [f"{sum(r[what] for r in rounds) / written:.0%}" if written else "" for what in ("right", "new")]
         rows.append([f"`{name}`", str(len(arm["curves"])), accuracy(arm), *over, *shares])
-    quarters = [f"{share} of it" for share in ("a quarter", "half", "three quarters")]
-    header = ["arm", "seeds", "in the end", *quarters, "all of it", "right", "new"]
+    header = ["arm", "seeds", "in the end", "at ¼", "at ½", "at ¾", "at all", "right", "new"]
     return grid(header, rows)
 
 

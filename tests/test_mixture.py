@@ -164,28 +164,43 @@ def test_texts_are_drawn_in_the_shares_of_their_interval() -> None:
 def test_a_domain_is_gone_over_in_turn_and_then_again_but_for_what_is_set_aside() -> None:
     of = rows(a=200, b=10)
     counts = Counter(index for step in drawn(Static(every=7, set_aside=0.2), of, 140) for index in step)
-    for name, learnt in (("a", 160), ("b", 8)):
+    for name, aside in (("a", range(25, 56)), ("b", range(1, 6))):  # of each row by lot, a fifth of them
         times = [count for index, count in counts.items() if of[index].domain == name]
-        assert len(times) == learnt
+        assert len([row for row in of if row.domain == name]) - len(times) in aside
         assert max(times) - min(times) <= 1
 
 
 def test_no_more_is_set_aside_than_is_looked_at() -> None:
     of = rows(a=5200, b=9, c=1)
     counts = Counter(of[index].domain for index in {i for step in drawn(Static(), of, 1200) for i in step})
-    assert counts == {"a": 4700, "b": 8, "c": 1}, "500 at most, one at least, and never the only one"
+    assert counts["a"] == 4700, "500 at most"
+    assert 4 < counts["b"] < 9, "one at least"
+    assert counts["c"] == 1, "never the only one"
 
 
 def test_the_same_is_set_aside_whatever_the_seed_and_what_came_before() -> None:
     of = rows(a=100, b=100)
     aside = [set(range(200)) - {i for s in islice(mixer(Static(), of, n).steps([]), 60) for i in s} for n in (1, 2)]
     assert aside[0] == aside[1]
-    more = [*of, *rows(c=50)]
-    assert set(range(200)) - {index for step in drawn(Static(), more, 90) for index in step} == aside[0]
+    more = [*of, *rows(a=300, c=50)[100:]]
+    now = {index for step in drawn(Static(), more, 200) for index in step}
+    assert set(range(200)) - now == aside[0], "what was learnt is not looked at when there is more of its domain"
+
+
+def test_what_is_said_of_one_prompt_is_set_aside_together() -> None:
+    of = [row._replace(ids=[*row.ids, end]) for row in rows(a=100) for end in (1, 2, 3)]
+    learnt = {index for step in drawn(Static(set_aside=0.3), of, 60) for index in step}
+    assert 0 < len(learnt) < 300
+    assert all(len({3 * n, 3 * n + 1, 3 * n + 2} & learnt) in (0, 3) for n in range(100))
+    alone = [row._replace(ids=[*row.ids, end]) for row in rows(a=1) for end in range(9)]
+    assert {index for step in drawn(Static(), alone, 3) for index in step} == set(range(9))
 
 
 def test_a_training_without_a_number_of_steps_goes_over_what_it_may_learn() -> None:
-    assert mixer(Static(), rows(a=100, b=60)).total == math.ceil(144 * 3 / 16)
+    of = rows(a=100, b=60)
+    learnt = {index for step in drawn(Static(), of, 60) for index in step}
+    assert 130 < len(learnt) < 160
+    assert mixer(Static(), of).total == math.ceil(len(learnt) * 3 / 16)
 
 
 # -- what is found ---------------------------------------------------------------------------------------------------
@@ -227,7 +242,7 @@ def test_perplexities_are_those_of_what_is_set_aside_before_each_interval_and_in
     learnt = {index for step in drawn(Static(set_aside=0.3), of, 60) for index in step}
     spared = [row for index, row in enumerate(of) if index not in learnt]
     aside = {name: [row for row in spared if row.domain == name] for name in ("sums", "differences")}
-    assert {name: len(rows) for name, rows in aside.items()} == {"sums": 6, "differences": 4}
+    assert all(0 < len(rows) < 12 for rows in aside.values())
     before = {name: perplexity(student, rows) for name, rows in aside.items()}
     theirs = {name: perplexity(other.source, rows) for name, rows in aside.items()}
     fitted = fit(student, LESSONS, FEW, "s", soft=other, mixture=Ddk(every=10, set_aside=0.3))
@@ -236,7 +251,8 @@ def test_perplexities_are_those_of_what_is_set_aside_before_each_interval_and_in
     assert fitted.mixture[0].found.student == pytest.approx(before, rel=1e-4)
     assert fitted.mixture[-1].found.student == pytest.approx(after, rel=1e-4)
     assert all(interval.found.model == pytest.approx(theirs, rel=1e-4) for interval in fitted.mixture)
-    assert fitted.mixture[0].shares == pytest.approx({"sums": 14 / 23, "differences": 8 / 23, "": 1 / 23})
+    natural = Counter(of[index].domain or "" for index in learnt)
+    assert fitted.mixture[0].shares == pytest.approx({name: n / natural.total() for name, n in natural.items()})
     found = [interval.found for interval in fitted.mixture]
     for number in (1, 2, 3):
         assert fitted.mixture[number].shares == Ddk().shares(fitted.mixture[0].shares, found[: number + 1])

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
-from elad.annotate import Annotator, ByContrast, Dialogue, Rationale, Revise, Talker
+from elad.annotate import Annotator, ByContrast, Dialogue, Rationale, Revise
 from elad.budget import Caps
 from elad.errors import InputError
 from elad.foreign import foreign
@@ -106,8 +106,12 @@ class Recipe(Record):
 
     @model_validator(mode="after")
     def _teacher_can_be_asked_so(self) -> Self:
-        if isinstance(self.annotate, Talker) and not self.teacher.can_answer:
-            raise ValueError(f"annotate.kind {self.annotate.kind!r} asks a teacher, and teacher.kind is 'nobody'")
+        nobody = f"teacher.kind is {self.teacher.kind!r}: no one answers"
+        if self.annotate.asks and not self.teacher.can_answer:
+            raise ValueError(f"annotate.kind {self.annotate.kind!r} asks a teacher, and {nobody}")
+        for i, rule in enumerate(self.stop):
+            if rule.reads_verdicts and not self.teacher.can_answer:
+                raise ValueError(f"stop.{i} ({rule.kind}) counts what a teacher accepts, and {nobody}")
         if self.annotate.converses and not self.teacher.converses:
             raise ValueError(
                 f"annotate.kind {self.annotate.kind!r} asks step by step, which a teacher of kind "

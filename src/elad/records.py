@@ -142,22 +142,22 @@ class Contrast(Record):
     """What a student says against an explanation of its own, and how firmly (arXiv 2406.11275).
 
     `rejected`: what it says that contradicts it most. Means of how much it is contradicted, from 0 to 1: `wavers`, by
-    explanations that were drawn as it was, with the question's document (None where there is no document); `unknown`,
-    by those that were drawn from the question alone.
+    explanations that were drawn as it was; `unknown`, where it was written with a document at hand, by those that were
+    drawn without.
     """
 
     rejected: Explanation
-    wavers: float | None
-    unknown: float
+    wavers: float
+    unknown: float | None
 
 
 class Annotation(Record):
     """What training reads: a question, the explanation to learn, and where each of its steps came from.
 
     `verdict` is the teacher's word on the student's attempt. `audit` marks a question that was drawn uniformly,
-    whatever the selector wanted. `calls` are the keys of the calls that paid for it. `also`: explanations that are
-    learnt beside the target, which nobody was paid for. `contrast`: what the student says against the target, where it
-    wrote that itself.
+    whatever the selector wanted. `calls` are the keys of the calls that paid for it. Learnt beside the target are
+    `more`, explanations that the teacher was paid for too, and `also`, which nobody was paid for. `contrast`: what the
+    student says against the target, where it wrote that itself.
     """
 
     question: Question
@@ -167,8 +167,14 @@ class Annotation(Record):
     authors: tuple[Author, ...]
     audit: bool = False
     calls: tuple[str, ...] = ()
+    more: tuple[Explanation, ...] = ()
     also: tuple[Explanation, ...] = ()
     contrast: Contrast | None = None
+
+    @property
+    def learnt(self) -> tuple[Explanation, ...]:
+        """All that is to be learnt of it."""
+        return (self.target, *self.more, *self.also)
 
     @property
     def rejected(self) -> Explanation | None:

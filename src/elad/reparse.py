@@ -23,6 +23,8 @@ def reparse(folder: Path) -> dict[str, Any]:
     Ledger(folder, read_only=True).close()  # so that no folder becomes a run's by being looked at
     with Ledger(folder) as ledger:
         recipe = stored_recipe(ledger)
+        if not recipe.annotate.asks:
+            return {"found": []}
         found = [id for number in range(1, ledger.last_round("annotate") + 1) for id in _round(ledger, recipe, number)]
     return {"found": found}
 

@@ -31,6 +31,9 @@ class Annotator(Part):
 
     mentor: Mentor | None = None
 
+    asks: ClassVar[bool] = True
+    """Whether it asks a teacher."""
+
     contrasts: ClassVar[bool] = False
     """Whether its annotations say what the student says against them."""
 

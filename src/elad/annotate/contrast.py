@@ -38,6 +38,7 @@ class ByContrast(Annotator):
     prompt: str = Field("{document}\n\n{question}", pattern=r"(?s)\{document\}.*\{question\}")
     contradiction: Annotated[Mismatch | Nli, Field(discriminator="kind")] = Mismatch()
 
+    asks: ClassVar[bool] = False
     contrasts: ClassVar[bool] = True
 
     def shown(self, question: Question) -> str:
@@ -95,8 +96,10 @@ class ByContrast(Annotator):
         references = student.explain(read, label)
         beside = student.sample(read, self.samples, self.temperature, f"{turn.seed}/with", label)
         alone = student.sample(questions, self.samples, self.temperature, f"{turn.seed}/without", label)
-        wavering = self._against(student, questions, references, beside)
-        unknown = self._against(student, questions, references, alone)
+        both = [[*own, *free] for own, free in zip(beside, alone, strict=True)]
+        scores = self._against(student, questions, references, both)
+        wavering = [found[: len(own)] for found, own in zip(scores, beside, strict=True)]
+        unknown = [found[len(own) :] for found, own in zip(scores, beside, strict=True)]
         return [
             (reference, Contrast(rejected=_worst(said, scores), wavers=fmean(own), unknown=fmean(scores)))
             if reference.answer is not None and own and scores
@@ -143,7 +146,7 @@ def _agreed(said: Sequence[Explanation], scores: Sequence[float]) -> _Found | No
     best = min(range(len(said)), key=scores.__getitem__, default=None)
     if best is None or said[best].answer is None:
         return None
-    return said[best], Contrast(rejected=_worst(said, scores), wavers=None, unknown=scores[best])
+    return said[best], Contrast(rejected=_worst(said, scores), wavers=scores[best], unknown=None)
 
 
 def _learning(annotation: Annotation, target: Explanation, contrast: Contrast) -> Annotation:

@@ -2,7 +2,7 @@
 
 Mentor-KD (arXiv 2410.09037): a mid-size model is fine-tuned on the one task from the teacher's rationales, writes more
 of them, of which those with the right answer are kept, and gives the student soft labels (`train.soft_labels`).
-Sizes, rates and counts are read in the released code. That right means "as the teacher says", for no answer of the
+Rates and counts are read in the released code. That right means "as the teacher says", for no answer of the
 pool's is known here, that an epoch is chosen on examples set aside, and that nothing counts twice, is our own.
 """
 
@@ -42,13 +42,13 @@ class Mentored(Record):
 
 
 class Mentor(Record):
-    """A model that is taught all annotations so far, anew each round, and writes `explanations` of each new question.
+    """A model that is taught what was kept so far and what is new, anew each round; it writes more of what is new.
 
     `model`: a Hugging Face directory or hub id; it needs the student's tokenizer only where the student learns its
-    distributions. It is asked as the student is, and drawn from at a `temperature`. `optimiser` moves all of its
-    weights; a share of the examples is set aside for `early_stopping`. 0 explanations: it gives soft labels alone. A
-    training under way is kept every `keep_every` seconds. Defaults are the paper's, but for early stopping, which is
-    ours.
+    distributions. It is asked as the student is, for so many `explanations` of a question, and drawn from at a
+    `temperature`; with 0 it gives soft labels alone. `optimiser` moves all of its weights; a share of the examples is
+    set aside for `early_stopping`. A training under way is kept every `keep_every` seconds. Rate, epochs, batch,
+    explanations and temperature are those of the authors' scripts.
     """
 
     model: str
@@ -79,15 +79,14 @@ class Mentor(Record):
         """How long rounds of a batch take it if no training ends early: measured on a few attempts."""
         from elad.fit.fit import fit
 
-        how, few, mentor = self.optimiser, attempts[: self.optimiser.batch], self._begun(student)
-        once, said = how.model_copy(update={"epochs": 1, "steps": None}), "a measurement"
+        few, mentor, said = attempts[: self.optimiser.batch], self._begun(student), "a measurement"
+        lessons = [mentor.example(each.question, each.explanation) for each in few]
         began = time.monotonic()
-        fit(mentor, [mentor.example(each.question, each.explanation) for each in few], once, said, key=KEY)
+        fit(mentor, lessons, self.optimiser.once, said, key=KEY)
         taught = time.monotonic()
         mentor.sample([each.question for each in few], self.explanations, self.temperature, said, label=KEY)
         written = time.monotonic()
-        steps = how.batch * how.accumulate * (how.steps or 0)
-        texts = sum(steps or how.epochs * batch * number for number in rounds)
+        texts = sum(self.optimiser.read(batch * number) for number in rounds)
         return ((taught - began) * texts + (written - taught) * batch * len(rounds)) / len(few)
 
     def enriched(self, turn: Turn, annotations: Sequence[Annotation]) -> tuple[tuple[Annotation, ...], Mentored]:
@@ -110,7 +109,11 @@ class Mentor(Record):
         from elad.fit.fit import fit
 
         mentor = self._begun(turn.student)
-        lessons = [mentor.example(each.question, each.target) for each in (*turn.earlier, *annotations)]
+        lessons = [
+            mentor.example(each.question, said)
+            for each in (*turn.earlier, *annotations)
+            for said in (each.target, *each.more)
+        ]
         fitted = fit(
             mentor, lessons, self.optimiser, f"{turn.seed}/mentor", early_stopping=self.early_stopping,
             folder=turn.folder / "mentor-training", keep_every=self.keep_every, key=KEY,
@@ -129,7 +132,7 @@ def _right(said: Sequence[Explanation], annotation: Annotation) -> list[Explanat
 
 
 def _new(said: Sequence[Explanation], annotation: Annotation, layout: Layout) -> list[Explanation]:
-    """Those that the student would read otherwise than the target, than what is learnt beside it, and one another."""
-    known = {layout.written(each) for each in (annotation.target, *annotation.also)}
+    """Those that the student would read otherwise than what is learnt anyway, and than one another."""
+    known = {layout.written(each) for each in annotation.learnt}
     texts = {layout.written(each): each for each in said}
     return [each for text, each in texts.items() if text not in known]

@@ -52,7 +52,7 @@ class Rationale(Talker):
     def chosen(self, group: Sequence[Annotation]) -> Annotation:
         """The first, and beside it as many more as are wanted."""
         _, *others = dict.fromkeys(annotation.target for annotation in group[: self.rationales])
-        return group[0].model_copy(update={"also": tuple(others)})
+        return group[0].model_copy(update={"more": tuple(others)})
 
     def agree(self, one: Annotation, other: Annotation) -> bool:
         """Whether their answers are the same."""

@@ -39,18 +39,19 @@ def write(
 
 def _sft(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:
     for a in bought:
-        for said in (a.target, *a.also):
+        for said in a.learnt:
             yield {"prompt": _asked(a.question, layout, chats), "completion": _said(said, layout, chats)}
 
 
 def _preference(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:
     for a in bought:
-        if a.rejected and layout.written(a.rejected) != layout.written(a.target):
-            yield {
-                "prompt": _asked(a.question, layout, chats),
-                "chosen": _said(a.target, layout, chats),
-                "rejected": _said(a.rejected, layout, chats),
-            }
+        for said in a.learnt if a.rejected else ():
+            if a.rejected and layout.written(a.rejected) != layout.written(said):
+                yield {
+                    "prompt": _asked(a.question, layout, chats),
+                    "chosen": _said(said, layout, chats),
+                    "rejected": _said(a.rejected, layout, chats),
+                }
 
 
 def _stepwise(bought: Iterable[Annotation], layout: Layout, chats: bool) -> Iterator[dict[str, Any]]:

@@ -16,17 +16,17 @@ from elad.progress import say
 from elad.text import digest
 
 _MOST = 500
-"""Rows of a domain that are set aside at most: DDK's number."""
+"""Prompts of a domain that are set aside at most: DDK's number of texts."""
 
 _LARGEST = 700.0
 """The largest loss whose exp is a number."""
 
 
 class Mixer:
-    """Rows by their domains. What is set aside is never drawn; a domain's only row can't be spared for that.
+    """Rows by their domains. What is set aside is never drawn; a domain's only prompt can't be spared for that.
 
-    A row is set aside by its prompt, whatever the seed, so that later rounds set the same rows aside, and not what was
-    learnt before. The `learner` is looked at, and the model whose soft labels it learns, where there is one.
+    A row is set aside by its prompt alone, so that other rounds and seeds do the same, and nothing is looked at that
+    was learnt before. The `learner` is looked at, and the model whose soft labels it learns, where there is one.
     """
 
     def __init__(
@@ -50,10 +50,9 @@ class Mixer:
         for index, row in enumerate(rows):
             by_domain[row.domain or ""].append(index)
         for name, members in sorted(by_domain.items()):
-            members.sort(key=lambda index: digest(str(rows[index].prompt)))
-            spared = min(_MOST, max(1, round(len(members) * how.set_aside)), len(members) - 1)
-            self._aside[name] = [rows[index] for index in members[:spared]]
-            self._drawn[name] = members[spared:]
+            aside = _aside([rows[index].prompt for index in members], how.set_aside)
+            self._aside[name] = [rows[index] for index in members if str(rows[index].prompt) in aside]
+            self._drawn[name] = [index for index in members if str(rows[index].prompt) not in aside]
         self._natural: Shares = normalised({name: len(members) for name, members in self._drawn.items()})
         self.total = optimiser.steps or math.ceil(sum(map(len, self._drawn.values())) * optimiser.epochs / self._size)
         if unknown := how.named - self._natural.keys():
@@ -91,3 +90,10 @@ class Mixer:
         """A domain's rows in one order, then in another, and so on."""
         while True:
             yield from self._rng.sample(members, len(members))
+
+
+def _aside(prompts: Sequence[Sequence[int]], share: float) -> set[str]:
+    """Of a domain's prompts those that are set aside: each by a lot of its own, one at least, never all."""
+    lots = sorted((int(digest(prompt), 16) / 16**16, prompt) for prompt in set(map(str, prompts)))
+    drawn = [prompt for lot, prompt in lots if lot < share] or [prompt for _, prompt in lots[:1]]
+    return set(drawn[: min(_MOST, len(lots) - 1)])

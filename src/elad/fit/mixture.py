@@ -34,7 +34,8 @@ class Interval(Record):
 class Mixture(Part):
     """In what shares of their domains examples are learnt, from one interval of `every` steps to the next.
 
-    Of each domain the share `set_aside` is never learnt, at most 500 examples, but looked at before every interval.
+    Of each domain about the share `set_aside` of the prompts is never learnt, at most 500, but looked at before every
+    interval.
     """
 
     every: int = Field(50, gt=0)

@@ -40,6 +40,15 @@ class Optimiser(Record):
         """How many texts a step learns."""
         return self.batch * self.accumulate
 
+    @property
+    def once(self) -> "Optimiser":
+        """The same for one pass over the examples."""
+        return self.model_copy(update={"epochs": 1, "steps": None})
+
+    def read(self, examples: int) -> float:
+        """How many texts a training on so many examples reads, those counted again that are read again."""
+        return self.steps * self.texts if self.steps else self.epochs * examples
+
 
 class SoftLabels(Record):
     """Another model's distributions over next tokens, learnt beside the tokens themselves.

@@ -27,20 +27,24 @@ class Knowledge(Keeper):
     reads_contrasts: ClassVar[bool] = True
 
     def keep(self, turn: Turn, annotations: Sequence[Annotation]) -> Kept:
-        """Those; how little each was known is its score."""
+        """Those; how little each was known is its score, or how little it can be trusted where that can't be told."""
         left_out = {each.question.id: why for each in annotations if (why := self._why_not(each.contrast))}
         ids = [annotation.question.id for annotation in annotations]
         return Kept(
             ids=tuple(id for id in ids if id not in left_out),
             left_out=left_out,
-            scores={each.question.id: each.contrast.unknown for each in annotations if each.contrast},
+            scores={each.question.id: _score(each.contrast) for each in annotations if each.contrast},
         )
 
     def _why_not(self, contrast: Contrast | None) -> str | None:
         if contrast is None:
             return "what the student says against it is not known"
-        if self.wavers is not None and contrast.wavers is not None and contrast.wavers >= self.wavers:
-            return f"with its document it is contradicted by {contrast.wavers:.3g}, which is not below {self.wavers:g}"
-        if self.unknown is not None and contrast.unknown <= self.unknown:
+        if self.wavers is not None and contrast.wavers >= self.wavers:
+            return f"asked again it is contradicted by {contrast.wavers:.3g}, which is not below {self.wavers:g}"
+        if self.unknown is not None and contrast.unknown is not None and contrast.unknown <= self.unknown:
             return f"the student contradicts it by {contrast.unknown:.3g} alone, which is not above {self.unknown:g}"
         return None
+
+
+def _score(contrast: Contrast) -> float:
+    return contrast.wavers if contrast.unknown is None else contrast.unknown

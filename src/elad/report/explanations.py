@@ -145,8 +145,8 @@ def _number(value: float | None) -> float | None:
 
 def _target(annotation: Annotation) -> Item:
     target = annotation.target
-    also = list(map(_said, annotation.also))
-    return {**_said(target), "authors": annotation.authors, "also": also, "contrast": _contrast(annotation.contrast)}
+    beside = {"more": list(map(_said, annotation.more)), "also": list(map(_said, annotation.also))}
+    return {**_said(target), "authors": annotation.authors, **beside, "contrast": _contrast(annotation.contrast)}
 
 
 def _contrast(contrast: Contrast | None) -> Item | None:

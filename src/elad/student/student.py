@@ -170,7 +170,7 @@ class Student:
 
     def examples(self, annotation: Annotation) -> list[Example]:
         """An annotation as texts to learn."""
-        return [self.example(annotation.question, said) for said in (annotation.target, *annotation.also)]
+        return [self.example(annotation.question, said) for said in annotation.learnt]
 
     def encode(self, prompt: str, target: str) -> tuple[list[int], int]:
         """Token ids of a text to learn, and how many of them are its prompt's."""

@@ -1,7 +1,7 @@
 """Stop when the teacher agrees with the student often enough."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class Agreement(Rule):
     kind: Literal["agreement"] = "agreement"
     target: float = Field(0.9, gt=0, lt=1)
     window: int = Field(1, gt=0)
+
+    reads_verdicts: ClassVar[bool] = True
 
     def out_of_reach(self, audited: int) -> str | None:
         """With too few audited, not even a clean sheet brings the bound to the target.

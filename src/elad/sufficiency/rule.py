@@ -41,6 +41,9 @@ class Rule(Part):
     reads_scores: ClassVar[bool] = True
     """Whether its word depends on what a round's training came to."""
 
+    reads_verdicts: ClassVar[bool] = False
+    """Whether it counts what the teacher accepts."""
+
     def out_of_reach(self, audited: int) -> str | None:
         """Why it could never stop a run that audits so many questions a round; None when it could."""
         return None

@@ -63,15 +63,17 @@ class Dpo(Trainer):
             student.model = student.model.unload()
 
     def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
-        """Measured on a step of pairs of one text each."""
+        """Measured on steps of pairs of one text each; what comes before the first is counted once."""
         from elad.fit.preferences import Objective, Preference, prefer
 
         texts = [student.example(a.question, a.explanation) for a in attempts[: self.optimiser.texts]]
-        pairs, once = [Preference(one, one) for one in texts], self.optimiser.model_copy(update={"steps": 1})
-        began = time.monotonic()
-        prefer(student, pairs, once, Objective(self.beta, self.sft), "a measurement", lora=self.lora)
-        steps = self.optimiser.steps or annotations * self.optimiser.epochs / self.optimiser.texts
-        return (time.monotonic() - began) * steps
+        pairs, lasted = [Preference(one, one) for one in texts], []
+        for steps in (1, 4):
+            how, began = self.optimiser.model_copy(update={"steps": steps}), time.monotonic()
+            prefer(student, pairs, how, Objective(self.beta, self.sft), "a measurement", lora=self.lora)
+            lasted.append(time.monotonic() - began)
+        a_step = max(0.0, lasted[1] - lasted[0]) / 3
+        return lasted[0] + a_step * self.optimiser.read(annotations) / self.optimiser.texts
 
     def train(self, turn: Turn, new: Sequence[Annotation]) -> Fitted:
         """Train on the pairs of the round's annotations."""
@@ -79,9 +81,10 @@ class Dpo(Trainer):
 
         student = turn.student
         pairs = [
-            Preference(student.example(a.question, a.target), student.example(a.question, a.rejected))
+            Preference(student.example(a.question, said), student.example(a.question, a.rejected))
             for a in new
             if a.rejected is not None
+            for said in a.learnt
         ]
         pairs = [pair for pair in pairs if pair.chosen != pair.rejected]
         run = turn.folder.resolve().parent

@@ -82,17 +82,20 @@ class Sft(Trainer):
         if fresh:
             student.model = student.model.unload()
         if self.soft_labels and not self.reads_mentor:
-            white_box(student, self.soft_labels.model, self.soft_labels)
+            box = white_box(student, self.soft_labels.model, self.soft_labels)
+            prepare(box.source, self.optimiser, key="train.soft_labels: its model can't be read so: train")
 
     def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
-        """Measured on two batches; what is rehearsed is counted."""
+        """Measured on two batches; what is rehearsed is counted, and the soft labels of a model that is there."""
         from elad.fit.fit import fit
+        from elad.fit.soft_labels import white_box
 
         some = [student.example(a.question, a.explanation) for a in attempts[: 2 * self.optimiser.batch]]
+        there = self.soft_labels and not self.reads_mentor
+        soft = white_box(student, self.soft_labels.model, self.soft_labels) if self.soft_labels and there else None
         began = time.monotonic()
-        fit(student, some, self.optimiser.model_copy(update={"epochs": 1}), "a measurement", lora=self.lora)
-        examples = self.optimiser.epochs * (annotations + self.rehearsal.items)
-        return (time.monotonic() - began) / len(some) * examples
+        fit(student, some, self.optimiser.once, "a measurement", lora=self.lora, soft=soft)
+        return (time.monotonic() - began) / len(some) * self.optimiser.read(annotations + self.rehearsal.items)
 
     def train(self, turn: Turn, new: Sequence[Annotation]) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""

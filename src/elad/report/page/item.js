@@ -38,6 +38,7 @@ function drawItem(item, levels) {
     !item.kept && element("p", { class: "notice" }, `Not trained on: ${item.left_out || "left out"}`),
     item.state === "unusable" && element("p", { class: "notice" }, `Unusable: ${item.why}`),
     drawSteps(item, levels),
+    item.target?.more.length > 0 && drawBeside("Learnt beside it, the teacher’s too", item.target.more),
     item.target?.also.length > 0 && drawBeside("Learnt beside it, at no price", item.target.also),
     item.target?.contrast && drawContrast(item.target.contrast),
     item.fate.length > 0 && drawFate(item),
@@ -103,9 +104,9 @@ function answerAuthor(item) {
 
 function drawContrast(contrast) {
   const { wavers, unknown } = contrast;
-  const read = wavers == null ? "" : `, and ${wavers} of what it says with the document at hand`;
+  const without = unknown == null ? "" : `, and ${unknown} of what it says without the document`;
   return element("div", {}, drawBeside("What it says against that", [contrast]),
-    element("p", {}, `Of what it says without a document, ${unknown} contradicts what it is to learn${read}.`));
+    element("p", {}, `Of what it says when asked again, ${wavers} contradicts what it is to learn${without}.`));
 }
 
 function drawBeside(title, explanations) {
