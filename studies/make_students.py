@@ -1,10 +1,11 @@
 """Make the students of the studies, small enough to be taught a hundred times: `make students`.
 
-Each has 0.2M parameters and has read a built-in world in its common words. What it is to learn is the long tail: other
+Each has 0.3M parameters and has read a built-in world in its common words. What it is to learn is the long tail: other
 words for what it knows, each of which a few examples teach.
 
 `arithmetic`: chains of operations, each in three of its wordings; `arithmetic-ways` has read them solved in any right
-way. `deduction`: proofs of up to three rules, in half of the nouns and adjectives. `arithmetic-mentor` is no
+way. `deduction`: proofs of one rule and of two, in words that are the rarer the later they stand in the lists.
+`arithmetic-mentor` is no
 student: it is the one that ships, three times as large, after it has read all wordings, solved in one way.
 """
 
@@ -50,9 +51,8 @@ def example(question: Question) -> Example:
 def make(name: str, to: Path, count: int) -> None:
     """Train and save a student, and say how good it is on words that it knows and on all."""
     world = WORLDS[name].model_copy(update={"count": count})
-    student = Student(*tiny.blank(width=80, layers=3, heads=4, seed=0), most=64)
-    if name in MENTORS:
-        student = Student.load("tiny", most=64)
+    blank = Student(*tiny.blank(width=80, layers=3, heads=4, seed=0), most=64)
+    student = Student.load("tiny", most=64) if name in MENTORS else blank
     rate = 1.5e-3 if name in MENTORS else 4e-3
     optimiser = Optimiser(learning_rate=rate, epochs=EPOCHS[name], batch=64, warmup=0.03, weight_decay=0.05)
     say(f"{name}: {student.model.num_parameters():,} parameters")
