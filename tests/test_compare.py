@@ -115,6 +115,14 @@ def test_where_nobody_was_asked_arms_are_told_by_annotations() -> None:
         assert "output tokens" not in drawing
 
 
+def test_arms_of_which_one_asked_nobody_are_told_by_annotations() -> None:
+    arms = of([run(50, 60, tokens=0)], [run(50, 65, tokens=0)], [run(50, 70)])
+    found = results(arms)
+    assert tables(found)[0].rows[2][-4:-1] == ["70.0%", "10", "50%"]
+    assert [row[:3] for row in tables(found)[1].rows] == [["b", "a", "1"], ["c", "a", "1"], ["c", "b", "1"]]
+    assert markdown(found)
+
+
 def test_figures_are_means_over_seeds_by_round() -> None:
     found = results(of([run(50, 60, accepted=0.2), run(50, 60, 70, accepted=0.6)]))["arms"]["a"]
     assert found["accepted"] == [0.4, 0.6]
@@ -160,7 +168,21 @@ def test_a_drawing_alone_has_the_page_s_colours() -> None:
     found = re.compile(r"(--(?:c\d|ink|line|paper)): (#\w+)")
     light, _, dark = asset("page.css").partition("* {")[0].partition("@media")
     drawn = plotted(results(of([run(50, 60, 70)])))
-    assert all(":".join(pair) in drawn for page in (light, dark) for pair in found.findall(page))
+    pairs = [":".join(pair) for page in (light, dark) for pair in found.findall(page)]
+    assert len(pairs) >= 10
+    assert all(pair in drawn for pair in pairs)
+
+
+def test_shares_of_domains_are_drawn_where_they_change() -> None:
+    def mixed(*shares: float) -> Run:
+        looks = [{"step": 10 * n, "shares": {"sums": s, "words": 1 - s}} for n, s in enumerate(shares)]
+        return run(50, 60, mixture=looks)
+
+    drawn = plotted(results(of([mixed(0.5, 0.5, 0.5)] * 3, [mixed(0.5, 0.7, 0.2)] * 3)))
+    texts = set(re.findall(r"<text[^>]*>([^<]*)</text>", drawn))
+    assert {"sums", "words", "share of each domain, b", "step of training"} <= texts
+    assert "share of each domain, a" not in texts, "they stay"
+    assert "round" not in texts, "of one round nothing goes on over rounds"
 
 
 def test_money_is_drawn_where_there_is_a_price() -> None:

@@ -62,6 +62,12 @@ def close(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], toleranc
 # -- what is learnt from ---------------------------------------------------------------------------------------------
 
 
+def test_how_much_a_training_reads_is_known_from_its_steps_or_its_epochs() -> None:
+    assert Optimiser(batch=4, accumulate=2, epochs=3).read(10) == 30
+    assert Optimiser(batch=4, accumulate=2, epochs=3, steps=5).read(10) == 40
+    assert Optimiser(steps=5, epochs=3).once == Optimiser(epochs=1)
+
+
 def test_loss_is_taken_on_the_explanation_only(untrained: Student) -> None:
     row = Row(*untrained.encode("Question: a\nSteps:\n", "Answer: 2\n"))
     other = Row(*untrained.encode("Question: a a a a\nSteps:\n", "3.\nAnswer: 2\n"))

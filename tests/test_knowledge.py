@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from elad.layout import PLAIN
 from elad.ledger import Ledger
 from elad.loop import distil
 from elad.records import Annotation, Attempt, Contrast, Evidence, Explanation, Question, Verdict
+from elad.reparse import reparse
 from elad.report import annotations, left_out
 from elad.report.explanations import explanations
 from elad.student import Example, Lora, Student, tiny, weights_digest
@@ -95,6 +97,32 @@ def test_each_sentence_is_held_against_the_whole_of_the_other(classifier: Path, 
     assert found[:3] == pytest.approx([plainly(*each) for each in texts], abs=1e-6)
     assert len({round(score, 4) for score in found[:3]}) == 3
     assert found[3] == 0.0, "what says nothing can't be contradicted"
+
+
+def test_texts_are_cut_to_what_the_classifier_reads(classifier: Path, tmp_path: Path) -> None:
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(classifier)
+    short = model.config.to_dict() | {"max_position_embeddings": 12}
+    transformers.BertForSequenceClassification(transformers.BertConfig.from_dict(short)).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(classifier).save_pretrained(tmp_path)
+    long = said("17", "Mia has 12 coins and 3 hats and 4 pens and 5 bows.")
+    assert Nli(model=str(tmp_path)).scores([Pair(QUESTION, long, long)], "cpu") == pytest.approx(
+        Nli(model=str(tmp_path), tokens=12).scores([Pair(QUESTION, long, long)], "cpu")
+    )
+
+
+def test_a_model_that_was_not_trained_to_classify_is_refused(classifier: Path, tmp_path: Path) -> None:
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(classifier)
+    model.bert.save_pretrained(tmp_path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(classifier)
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text((classifier / "config.json").read_text())
+    with pytest.raises(InputError, match=r"lacks weights \(classifier.bias.*it was not trained to classify"):
+        Nli(model=str(tmp_path)).fits()
+    model.save_pretrained(tmp_path)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="has no padding token"):
+        Nli(model=str(tmp_path)).fits()
 
 
 def test_a_model_that_knows_no_contradiction_is_refused(classifier: Path, tmp_path: Path) -> None:
@@ -176,9 +204,10 @@ def test_what_can_not_be_contrasted_is_set_aside_with_the_reason() -> None:
     endless = looked_up(1)[0].model_copy(update={"id": "endless", "document": "Mia has 2 coins. " * 400})
     found = contrasted(Student.load("tiny"), CONTRAST, [bare, endless, *looked_up(2)])
     assert len(found.annotations) == 2
+    assert found.unusable["endless"].startswith("with its document it is too long for the student: a prompt of ")
     assert found.unusable == {
         "bare": "it has no document",
-        "endless": "the student came to no answer that could be learnt",
+        "endless": found.unusable["endless"],
     }
 
 
@@ -440,6 +469,13 @@ def test_a_run_that_was_interrupted_comes_to_the_same_student(
     assert weights_digest(run / "students/02") == weights_digest(tmp_path / "students/02")
 
 
+def test_there_are_no_replies_to_be_read_again(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    before = contents(run)
+    assert reparse(tmp_path / "run")["found"] == []
+    assert contents(tmp_path / "run") == before
+
+
 def test_what_was_said_against_it_is_shown_and_exported(run: Path, pool: Path, tmp_path: Path) -> None:
     with Ledger(run, read_only=True) as ledger:
         every, items = annotations(ledger), explanations(ledger, recipe(pool), 1)
@@ -461,6 +497,10 @@ def test_what_was_said_against_it_is_shown_and_exported(run: Path, pool: Path, t
     ("changes", "told"),
     [
         ({"annotate": {"kind": "revise"}, "keep": {"kind": "all"}}, "annotate.kind 'revise' asks a teacher"),
+        (
+            {"stop": [{"kind": "agreement", "target": 0.3}], "rounds": {"candidates": 20, "batch": 20, "audit": 1}},
+            r"stop.0 \(agreement\) counts what a teacher accepts, and teacher.kind is 'nobody': no one answers",
+        ),
         (
             {"annotate": {"kind": "revise"}, "teacher": {"kind": "solver", "world": "arithmetic"}},
             "keep.kind 'knowledge' reads what the student says against its annotations",

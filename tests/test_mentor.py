@@ -11,6 +11,7 @@ from elad.annotate import Bought
 from elad.annotate.mentor import Mentor
 from elad.errors import InputError, Interrupted, RunFolderError
 from elad.export.annotations import write
+from elad.fit import Fitted
 from elad.fit.checkpoint import Checkpoint
 from elad.folder import Trained
 from elad.layout import PLAIN
@@ -112,6 +113,26 @@ def test_what_it_writes_is_learnt_where_its_answer_is_the_teachers_and_nobody_wr
     assert weights_digest(turn.mentor) != weights_digest(tiny.FOLDER)
 
 
+def test_it_learns_all_that_the_teacher_wrote_and_nothing_that_another_mentor_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lessons: list[str] = []
+
+    def taught(student: Student, examples: list[Any], *_: Any, **how: Any) -> Fitted:
+        lessons.extend(example.target for example in examples)
+        return Fitted()
+
+    monkeypatch.setattr("elad.fit.fit.fit", taught)
+    said = [Explanation(steps=(), answer=str(number)) for number in range(6)]
+    earlier, new = (
+        one.model_copy(update={"target": target, "more": (more,), "also": (also,)})
+        for one, target, more, also in zip(annotated(2), said[::3], said[1::3], said[2::3], strict=True)
+    )
+    turn = turn_of(Student(*tiny.blank(width=16, layers=1, heads=2), most=8), earlier=[earlier], folder=tmp_path)
+    Mentor.model_validate({**MENTOR, "explanations": 0}).enriched(turn, [new])
+    assert lessons == [PLAIN.written(said[number]) for number in (0, 1, 3, 4)]
+
+
 def test_an_explanation_counts_once_whatever_its_spaces(tmp_path: Path) -> None:
     from elad.annotate.mentor import _new, _right
 
@@ -134,10 +155,11 @@ def test_earlier_rounds_keep_what_was_written_then(run: Path) -> None:
         assert each.mentored.written == 24, "of the new questions alone"
         assert each.mentored.new == sum(len(a.also) for a in each.annotations)
         assert each.mentored.fitted.steps == 2 * number, "taught those of earlier rounds too, in batches of four, twice"
+    learnt = [text for each in rounds for a in each.annotations for text in a.learnt]
     with Ledger(run, read_only=True) as ledger:
-        trained = ledger.traced(2, "train", Trained)
-    assert trained
-    assert trained.fitted.steps == 4, "as many steps, however many explanations"
+        trained = [ledger.traced(number, "train", Trained) for number in (1, 2)]
+    assert len(learnt) > 6 == sum(len(each.annotations) for each in rounds)
+    assert [each.fitted.steps for each in trained if each] == [4, 4], "as many steps, however many explanations"
 
 
 def test_soft_labels_are_those_of_the_mentor_as_it_was_taught(run: Path, writer: Path, tmp_path: Path) -> None:
@@ -282,6 +304,13 @@ def test_what_it_wrote_is_told_and_shown(run: Path, writer: Path, tmp_path: Path
 
 def test_a_plan_reckons_with_it(writer: Path, tmp_path: Path) -> None:
     assert plan(labelled(writer), tmp_path)["seconds"]["mentor"] > 0
+
+
+def test_a_mentor_that_is_gone_when_the_student_is_to_learn_of_it_is_told(writer: Path, tmp_path: Path) -> None:
+    how = labelled(writer).train
+    turn = turn_of(Student.load(writer), folder=tmp_path / "training-01")
+    with pytest.raises(RunFolderError, match=r"training-01/mentor is gone: round 1's mentor"):
+        how.train(turn, annotated(1))
 
 
 # -- what can be wrong ------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ They import nothing of ours. Every other room speaks in them.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -136,6 +136,12 @@ class Verdict(Record):
     first_flaw: int | None
     why: str = ""
     of: Literal["steps", "answer"] = "steps"
+
+    @classmethod
+    def by_answer(cls, said: "Explanation", right: bool) -> Self:
+        """Of an explanation of which no more is known than whether its answer is right."""
+        flaw, why = (None, "") if right else (len(said.steps), "another answer")
+        return cls(first_flaw=flaw, why=why, of="answer")
 
 
 class Contrast(Record):

@@ -45,8 +45,8 @@ class Nli(Record):
     """The probability of contradiction, by a model of natural language inference.
 
     `model`: a Hugging Face directory or hub id of a classifier one of whose labels is called contradiction; the paper
-    has one of the size of DeBERTa-v3-large. Two texts are cut to `tokens` together, the longer one first, and `batch`
-    pairs of texts are read at a time.
+    has one of the size of DeBERTa-v3-large. Two texts are cut to `tokens` together, or to what the model can read, the
+    longer one first, and `batch` pairs of texts are read at a time.
     """
 
     kind: Literal["nli"] = "nli"
@@ -63,6 +63,9 @@ class Nli(Record):
         import torch
 
         tokenizer, model, label = _loaded(self.model, device)
+        most = min(
+            self.tokens, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", self.tokens)
+        )
         claims = [sentences(pair.reference) for pair in pairs]
         texts = [
             (claim, " ".join(sentences(pair.said))) for pair, said in zip(pairs, claims, strict=True) for claim in said
@@ -72,7 +75,7 @@ class Nli(Record):
             some = texts[start : start + self.batch]
             read = tokenizer(
                 [claim for claim, _ in some], [said for _, said in some],
-                truncation="longest_first", max_length=self.tokens, padding=True, padding_side="right",
+                truncation="longest_first", max_length=most, padding=True, padding_side="right",
                 return_attention_mask=True, return_tensors="pt",
             )  # fmt: skip
             with torch.inference_mode():
@@ -94,9 +97,16 @@ def _loaded(source: str, device: str) -> tuple[Any, Any, int]:
     try:
         with quietly():
             tokenizer = AutoTokenizer.from_pretrained(source)
-            model = AutoModelForSequenceClassification.from_pretrained(source)
+            model, about = AutoModelForSequenceClassification.from_pretrained(source, output_loading_info=True)
     except Exception as error:  # a damaged file can raise anything
-        raise InputError(f"{_KEY}: {source!r} can't be loaded as a classifier of texts ({reason_of(error)})") from error
+        raise InputError(
+            f"{_KEY}: {source!r} can't be loaded as a classifier of texts ({reason_of(error)}). Expected the "
+            "directory or hub id of a model of natural language inference."
+        ) from error
+    if absent := sorted(about["missing_keys"]):
+        raise InputError(f"{_KEY}: {source!r} lacks weights ({', '.join(absent[:3])}): it was not trained to classify")
+    if tokenizer.pad_token is None:
+        raise InputError(f"{_KEY}: {source!r} has no padding token, so it can't read several texts at once")
     labels = {str(name).lower(): int(place) for place, name in model.config.id2label.items()}
     if "contradiction" not in labels:
         raise InputError(

@@ -46,6 +46,10 @@ class ByContrast(Annotator):
         before, _, behind = self.prompt.replace("{question}", question.text).partition("{document}")
         return f"{before}{question.document or ''}{behind}"
 
+    def _read(self, question: Question) -> Question:
+        """A question with its document at hand."""
+        return question.model_copy(update={"text": self.shown(question)})
+
     def fits(self, student: Student) -> None:
         """Whether contradictions can be told."""
         super().fits(student)
@@ -83,16 +87,22 @@ class ByContrast(Annotator):
             if each is not None
         ]
         wordless = {
-            annotation.question.id: "the student came to no answer that could be learnt"
+            annotation.question.id: self._why_not(turn.student, annotation.question)
             for annotation, each in zip(bought.annotations, found, strict=True)
             if each is None
         }
         told = {"annotations": tuple(learnt), "unusable": {**bought.unusable, **wordless}}
         return super().enrich(turn, bought.model_copy(update=told))
 
+    def _why_not(self, student: Student, question: Question) -> str:
+        """Why there is nothing to learn of a question."""
+        if why := student.too_long(self._read(question) if self.document else question):
+            return f"with its document {why}" if self.document else why
+        return "the student came to no answer that could be learnt"
+
     def _with_documents(self, turn: Turn, questions: Sequence[Question]) -> "list[_Found | None]":
         student, label = turn.student, "contrast"
-        read = [question.model_copy(update={"text": self.shown(question)}) for question in questions]
+        read = [self._read(question) for question in questions]
         references = student.explain(read, label)
         beside = student.sample(read, self.samples, self.temperature, f"{turn.seed}/with", label)
         alone = student.sample(questions, self.samples, self.temperature, f"{turn.seed}/without", label)
@@ -151,11 +161,11 @@ def _agreed(said: Sequence[Explanation], scores: Sequence[float]) -> _Found | No
 
 def _learning(annotation: Annotation, target: Explanation, contrast: Contrast) -> Annotation:
     """An annotation whose target the student has found for itself."""
-    agrees = same_answer(annotation.attempt.answer, target.answer, annotation.question)
-    flaw, why = (None, "") if agrees else (len(annotation.attempt.steps), "another answer")
     return annotation.model_copy(
         update={
-            "verdict": Verdict(first_flaw=flaw, why=why, of="answer"),
+            "verdict": Verdict.by_answer(
+                annotation.attempt, same_answer(annotation.attempt.answer, target.answer, annotation.question)
+            ),
             "target": target,
             "authors": ("student",) * len(target.steps),
             "contrast": contrast,

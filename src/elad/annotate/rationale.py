@@ -34,12 +34,10 @@ class Rationale(Talker):
         """The teacher's explanation, whole."""
         target = read_rationale(reply)
         said = attempt.explanation
-        agrees = same_answer(said.answer, target.answer, attempt.question)
-        flaw, why = (None, "") if agrees else (len(said.steps), "another answer")
         return Annotation(
             question=attempt.question,
             attempt=said,
-            verdict=Verdict(first_flaw=flaw, why=why, of="answer"),
+            verdict=Verdict.by_answer(said, same_answer(said.answer, target.answer, attempt.question)),
             target=target,
             authors=("teacher",) * len(target.steps),
         )

@@ -27,4 +27,4 @@ def of_answer(annotation: Annotation) -> Verdict:
     """What the teacher's word says of the answer alone: right where it accepts the whole, or comes to the same one."""
     said, flaw = annotation.attempt, annotation.verdict.first_flaw
     right = flaw is None or same_answer(said.answer, annotation.target.answer, annotation.question)
-    return Verdict(first_flaw=None if right else len(said.steps), of="answer")
+    return Verdict.by_answer(said, right)

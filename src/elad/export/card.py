@@ -55,7 +55,7 @@ def card(ledger: Ledger, recipe: Recipe, student: Written) -> str:
             "",
             "## How far to trust it",
             "",
-            _agreement(told),
+            _agreement(told, recipe),
             *_certified(told),
             "",
             "Held-out answers before the first round and after the last; `same steps` are explanations that are the "
@@ -115,6 +115,8 @@ def _front_matter(recipe: Recipe, adapter: bool) -> str:
 
 
 def _teacher(recipe: Recipe) -> str:
+    if not recipe.teacher.can_answer:
+        return "itself"
     return f"{recipe.teacher.name} (`{recipe.teacher.kind}`)" if recipe.teacher.name else f"`{recipe.teacher.kind}`"
 
 
@@ -155,11 +157,13 @@ def _source(source: Any) -> str:
     return f"`{path}`" if path else f"the built-in `{source.kind}` world"
 
 
-def _agreement(told: dict[str, Any]) -> str:
+def _agreement(told: dict[str, Any], recipe: Recipe) -> str:
     audited = [round for round in told["rounds"] if round["agreement"]["total"]]
     if not audited:
         return "No round was audited, so nothing is known of how often its teacher agrees with it."
     last = audited[-1]
+    if not recipe.teacher.can_answer:
+        return "It taught itself: nobody was asked whether its explanations hold."
     return (
         f"In round {last['round']} its teacher found no flaw in {shares(last['agreement'])} (exact 95% interval) of "
         f"{last['agreement']['total']} explanations that were drawn at random from the pool, before that round's "

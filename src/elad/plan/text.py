@@ -28,7 +28,8 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     yield from (f"  {finding}" for finding in told["memory"])
     yield "asked first:"
     yield from (f"  {' '.join(question.split())[:110]}" for question in told["first"])
-    yield "the first request:"
+    if told["request"]:
+        yield "the first request:"
     for message in told["request"]:
         yield f"  [{message['role']}]"
         yield from (f"    {line}" for line in message["content"].splitlines())

@@ -23,9 +23,9 @@ _ORACLES: dict[Measure, Oracle] = {"answers": Oracle(), "steps": Oracle(by="step
 
 
 def leading_unit(arms: Mapping[str, Any]) -> str:
-    """In what arms of a results file are told first: output tokens, or annotations where nobody was asked."""
+    """In what arms of a results file are told first: output tokens, or annotations where one of them asked nobody."""
     ends = [run[-1]["output_tokens"] for arm in arms.values() for run in arm["curves"].values()]
-    return "output_tokens" if any(ends) else "annotations"
+    return "output_tokens" if all(ends) else "annotations"
 
 
 def curve_of(told: list[dict[str, Any]], unit: str) -> Curve:

@@ -94,11 +94,12 @@ def _held(told: dict[str, Any]) -> Table:
 
 def _comparisons(told: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """An arm, the other, and what is told of the two."""
+    unit = leading_unit(told["arms"])
     for name, arm in told["arms"].items():
-        if name != told["against"] and f"gain_over_{told['against']}" in arm:
+        if name != told["against"] and unit in arm.get(f"gain_over_{told['against']}", ()):
             yield name, told["against"], arm
     for pair in told["versus"]:
-        if f"gain_over_{pair['against']}" in pair:
+        if unit in pair.get(f"gain_over_{pair['against']}", ()):
             yield pair["arm"], pair["against"], pair
 
 

@@ -17,6 +17,7 @@ from pydantic import Field
 from elad.errors import InputError
 from elad.fit import Fitted, Optimiser, Service
 from elad.fit.tracking import need, told_to
+from elad.progress import say
 from elad.records import Annotation, Attempt
 from elad.student import Lora, Student
 from elad.student.lora import is_adapted, need_peft
@@ -87,6 +88,8 @@ class Dpo(Trainer):
             for said in a.learnt
         ]
         pairs = [pair for pair in pairs if pair.chosen != pair.rejected]
+        if alone := len(new) - len({pair.chosen.prompt for pair in pairs}):
+            say(f"  of {alone} of {len(new)} annotations nothing is known that is worse, and they are passed over")
         run = turn.folder.resolve().parent
         with told_to(self.report_to, run.name, f"{turn.number:02d}", run / "logs") as log:
             objective = Objective(self.beta, self.sft)

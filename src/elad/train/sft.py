@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from elad.errors import RunFolderError
 from elad.fit import Ddk, EarlyStopping, Fitted, Mixture, Optimiser, Service, SoftLabels, Static
 from elad.fit.tracking import need, told_to
 from elad.foreign import foreign
@@ -121,5 +122,11 @@ class Sft(Trainer):
 
         if self.soft_labels is None:
             return None
-        model = str(turn.mentor) if self.reads_mentor else self.soft_labels.model
-        return white_box(turn.student, model, self.soft_labels)
+        if not self.reads_mentor:
+            return white_box(turn.student, self.soft_labels.model, self.soft_labels)
+        if not turn.mentor.is_dir():
+            raise RunFolderError(
+                f"{turn.mentor} is gone: round {turn.number}'s mentor, of which the student was to learn. Put it "
+                "back, or begin anew in another run folder: answers that were paid for are not bought again."
+            )
+        return white_box(turn.student, str(turn.mentor), self.soft_labels)
