@@ -63,8 +63,8 @@ def close(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], toleranc
 
 
 def test_how_much_a_training_reads_is_known_from_its_steps_or_its_epochs() -> None:
-    assert Optimiser(batch=4, accumulate=2, epochs=3).read(10) == 30
-    assert Optimiser(batch=4, accumulate=2, epochs=3, steps=5).read(10) == 40
+    assert Optimiser(batch=4, accumulate=2, epochs=3).texts_read(10) == 30
+    assert Optimiser(batch=4, accumulate=2, epochs=3, steps=5).texts_read(10) == 40
     assert Optimiser(steps=5, epochs=3).once == Optimiser(epochs=1)
 
 

@@ -12,6 +12,7 @@ from elad.fit.fit import fit
 from elad.fit.learner import Learner
 from elad.fit.soft_labels import WhiteBox, white_box
 from elad.student import Example, Student, tiny
+from elad.train import Sft
 from tests.models import MODELS, student
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -81,6 +82,14 @@ def test_a_model_of_other_tokens_is_refused(tmp_path: Path) -> None:
     other.save(chat)
     with pytest.raises(InputError, match=r"soft_labels\.model: .*other does not speak the student's tokens"):
         white_box(blank(1), str(chat), HOW)
+
+
+def test_a_model_that_can_not_read_several_texts_in_a_row_is_refused_for_that(tmp_path: Path) -> None:
+    student("Mamba").save(tmp_path / "mamba")
+    soft = HOW.model_copy(update={"model": str(tmp_path / "mamba")})
+    Sft(soft_labels=soft).fits(student("Llama"))
+    with pytest.raises(InputError, match=r"packed: train.soft_labels.model can't tell texts in one row apart"):
+        Sft(soft_labels=soft, optimiser=Optimiser(packed=True)).fits(student("Llama"))
 
 
 def test_a_training_of_so_many_steps_has_so_many() -> None:

@@ -161,11 +161,10 @@ def _agreed(said: Sequence[Explanation], scores: Sequence[float]) -> _Found | No
 
 def _learning(annotation: Annotation, target: Explanation, contrast: Contrast) -> Annotation:
     """An annotation whose target the student has found for itself."""
+    right = same_answer(annotation.attempt.answer, target.answer, annotation.question)
     return annotation.model_copy(
         update={
-            "verdict": Verdict.by_answer(
-                annotation.attempt, same_answer(annotation.attempt.answer, target.answer, annotation.question)
-            ),
+            "verdict": Verdict.by_answer(annotation.attempt, right),
             "target": target,
             "authors": ("student",) * len(target.steps),
             "contrast": contrast,

@@ -86,7 +86,7 @@ class Mentor(Record):
         taught = time.monotonic()
         mentor.sample([each.question for each in few], self.explanations, self.temperature, said, label=KEY)
         written = time.monotonic()
-        texts = sum(self.optimiser.read(batch * number) for number in rounds)
+        texts = sum(self.optimiser.texts_read(batch * number) for number in rounds)
         return ((taught - began) * texts + (written - taught) * batch * len(rounds)) / len(few)
 
     def enriched(self, turn: Turn, annotations: Sequence[Annotation]) -> tuple[tuple[Annotation, ...], Mentored]:

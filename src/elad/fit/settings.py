@@ -45,7 +45,7 @@ class Optimiser(Record):
         """The same for one pass over the examples."""
         return self.model_copy(update={"epochs": 1, "steps": None})
 
-    def read(self, examples: int) -> float:
+    def texts_read(self, examples: int) -> float:
         """How many texts a training on so many examples reads, those counted again that are read again."""
         return self.steps * self.texts if self.steps else self.epochs * examples
 

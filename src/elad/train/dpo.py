@@ -74,7 +74,7 @@ class Dpo(Trainer):
             prefer(student, pairs, how, Objective(self.beta, self.sft), "a measurement", lora=self.lora)
             lasted.append(time.monotonic() - began)
         a_step = max(0.0, lasted[1] - lasted[0]) / 3
-        return lasted[0] + a_step * self.optimiser.read(annotations) / self.optimiser.texts
+        return lasted[0] + a_step * self.optimiser.texts_read(annotations) / self.optimiser.texts
 
     def train(self, turn: Turn, new: Sequence[Annotation]) -> Fitted:
         """Train on the pairs of the round's annotations."""

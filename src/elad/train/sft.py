@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from elad.errors import RunFolderError
+from elad.errors import InputError, RunFolderError
 from elad.fit import Ddk, EarlyStopping, Fitted, Mixture, Optimiser, Service, SoftLabels, Static
 from elad.fit.tracking import need, told_to
 from elad.foreign import foreign
@@ -75,6 +75,7 @@ class Sft(Trainer):
 
     def fits(self, student: Student) -> None:
         """Try out what is asked for on the student: low-rank updates, frozen weights, packing, soft labels."""
+        from elad.fit.batches import can_pack
         from elad.fit.learner import prepare
         from elad.fit.soft_labels import white_box
 
@@ -84,7 +85,10 @@ class Sft(Trainer):
             student.model = student.model.unload()
         if self.soft_labels and not self.reads_mentor:
             box = white_box(student, self.soft_labels.model, self.soft_labels)
-            prepare(box.source, self.optimiser, key="train.soft_labels: its model can't be read so: train")
+            if self.optimiser.packed and not can_pack(box.source):
+                raise InputError(
+                    "train.optimiser.packed: train.soft_labels.model can't tell texts in one row apart; leave it out"
+                )
 
     def seconds(self, student: Student, attempts: Sequence[Attempt], annotations: int) -> float:
         """Measured on two batches; what is rehearsed is counted, and the soft labels of a model that is there."""
@@ -92,11 +96,12 @@ class Sft(Trainer):
         from elad.fit.soft_labels import white_box
 
         some = [student.example(a.question, a.explanation) for a in attempts[: 2 * self.optimiser.batch]]
-        there = self.soft_labels and not self.reads_mentor
-        soft = white_box(student, self.soft_labels.model, self.soft_labels) if self.soft_labels and there else None
+        soft = None
+        if self.soft_labels and not self.reads_mentor:
+            soft = white_box(student, self.soft_labels.model, self.soft_labels)
         began = time.monotonic()
         fit(student, some, self.optimiser.once, "a measurement", lora=self.lora, soft=soft)
-        return (time.monotonic() - began) / len(some) * self.optimiser.read(annotations + self.rehearsal.items)
+        return (time.monotonic() - began) / len(some) * self.optimiser.texts_read(annotations + self.rehearsal.items)
 
     def train(self, turn: Turn, new: Sequence[Annotation]) -> Fitted:
         """Train on the round's annotations and what is rehearsed."""
