@@ -73,11 +73,11 @@ def test_a_good_recipe_loads_with_defaults(good: Path) -> None:
         ("tokens: 5000", "tokens: -1", 8, "budget.tokens: Input should be greater than or equal to 0"),
         ("budget:", "bugdet:", 7, "bugdet: there is no such key; did you mean `budget`?"),
         ("count: 10", "cuont: 10", 2, "pool.cuont: there is no such key; did you mean `count`?"),
-        ("  tokens: 5000", "  money: 1", 1, "teacher.price is missing: a price is never guessed"),
+        ("  tokens: 5000", "  money: 1", 8, "teacher.price is missing: a price is never guessed"),
         (
             "select:",
             "stop:\n  - {kind: value, price: 2}\nselect:",
-            1,
+            10,
             "stop.0 (value) reckons in money, but teacher.price",
         ),
         ("select:", "stop:\n  - {kind: value}\nselect:", 10, "stop.0.price: it is needed and is missing"),

@@ -144,9 +144,9 @@ class Recipe(Record):
 
     @model_validator(mode="after")
     def _rules_can_hold(self) -> Self:
-        for rule in self.stop:
+        for i, rule in enumerate(self.stop):
             if why := rule.out_of_reach(self.rounds.audited):
-                raise ValueError(why)
+                raise ValueError(f"stop.{i}: {why}")
         return self
 
     @model_validator(mode="after")

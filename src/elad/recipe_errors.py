@@ -22,6 +22,8 @@ def complaint(error: ValidationError, model: type[BaseModel], where: str, conten
         loc, line = _place(problem["loc"], content, tree)
         key = ".".join(map(str, loc))
         said = _said(dict(problem), schema)
+        if not loc:
+            _, line = _place(_named(said), content, tree)
         lines.append(f"{where}{f':{line}' if line else ''}: {f'{key}: ' if key else ''}{said}")
     return "\n".join(lines)
 
@@ -68,6 +70,12 @@ def _said(problem: dict[str, Any], schema: Mapping[str, Any]) -> str:
     given = problem["input"]
     untold = isinstance(given, dict | list | BaseModel) or problem["type"] == "secret"
     return message if untold else f"{message} (got {given!r})"
+
+
+def _named(said: str) -> Loc:
+    """The key with which a complaint about several parts begins, if it begins with one."""
+    found = re.match(r"[a-z_]+(?:\.\w+)+", said)
+    return [int(key) if key.isdigit() else key for key in found[0].split(".")] if found else []
 
 
 def _quoted(listed: str) -> list[str]:
