@@ -55,7 +55,7 @@ students: $(VENV)/.user
 	$(BIN)/python studies/make_facts.py
 
 study: $(VENV)/.user
-	for task in arithmetic deduction prontoqa ifd ddk mentor_kd knowledge; do $(BIN)/elad study studies/$$task.yaml --jobs 2 || exit; done
+	for task in arithmetic deduction prontoqa sharper ifd ddk mentor_kd knowledge; do $(BIN)/elad study studies/$$task.yaml --jobs 2 || exit; done
 
 # how quick a report is in a browser: benchmarks/results/page.json
 page: $(VENV)/.dev

@@ -10,7 +10,7 @@ import pytest
 from elad.report import domains, shares, table
 from elad.select import SCORES
 from elad.study import load_results
-from elad.study.table import markdown, ratio
+from elad.study.table import markdown, ratio, tables
 
 ROOT = Path(__file__).parent.parent
 
@@ -162,3 +162,8 @@ def test_the_findings_are_those_of_the_studies(task: str) -> None:
     reached = sum(c >= max(values) for c, *values in zip(chance, *single.values(), strict=True))
     means = [f"{fmean(chance):.3f}", f"{fmean(gain):.3f}", f"{best}, {fmean(single[best]):.3f}"]
     assert row(task, *means, f"{reached} of {len(chance)}") in findings()
+
+
+def test_what_would_be_cheaper_still() -> None:
+    _, held = tables(load_results(ROOT / "studies" / "results" / "sharper.json"))
+    assert {row(*cells) for cells in (held.header, *held.rows)} <= findings()
